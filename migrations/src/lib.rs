@@ -1,0 +1,17 @@
+//! The schema of leadward, one source for SQLite and PostgreSQL. Times are microseconds since the epoch, identities UUIDs.
+#![forbid(unsafe_code)]
+
+mod m20261121_000001_create_tables;
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::{MigrationTrait, async_trait};
+
+/// Every migration, in order.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261121_000001_create_tables::Migration)]
+    }
+}

@@ -1,0 +1,66 @@
+//! No escalation (domain contract, section 2): nobody configures themselves or anyone who is not below them, and nobody hands
+//! out what they don't hold.
+
+use std::collections::BTreeSet;
+
+use super::policy::{Facts, Principal};
+use crate::model::{
+    ids::UserId,
+    permission::{Action, Capability, Role},
+};
+
+/// Why a configuration is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Escalation {
+    /// The target is the caller.
+    Myself,
+    /// The target's role is not below the caller's.
+    NotBelow(Role),
+    /// The change hands out more of an action than the caller holds.
+    Action(Action),
+    /// The change hands out a capability that the caller doesn't hold.
+    Capability(Capability),
+}
+
+impl Principal {
+    /// Whether this principal may configure that user at all.
+    ///
+    /// # Errors
+    /// Where the user is the principal, or their role is not below.
+    pub fn may_configure(&self, user_id: UserId, role: Role) -> Result<(), Escalation> {
+        if user_id == self.user_id {
+            return Err(Escalation::Myself);
+        }
+        self.is_above(role)
+    }
+
+    /// Whether a role is below this principal's; every role is below an administrator's.
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub fn is_above(&self, role: Role) -> Result<(), Escalation> {
+        if self.is_administrator() || role < self.role { Ok(()) } else { Err(Escalation::NotBelow(role)) }
+    }
+
+    /// Whether this principal holds all that a change adds; what the target had before is not asked about.
+    ///
+    /// # Errors
+    /// The first thing that the change adds and the principal doesn't hold.
+    pub fn may_hand_out(&self, before: Option<&Facts>, after: &Facts) -> Result<(), Escalation> {
+        let before = before.map(Principal::resolve);
+        let after = Principal::resolve(after);
+        self.is_above(after.role)?;
+        for (action, effective) in after.permissions.iter() {
+            let had = before.as_ref().is_some_and(|b| b.permissions.get(action).reach.contains(&effective.reach));
+            if !had && !self.permissions.get(action).reach.contains(&effective.reach) {
+                return Err(Escalation::Action(action));
+            }
+        }
+        let none = BTreeSet::new();
+        let had = before.as_ref().map_or(&none, |b| &b.capabilities);
+        match after.capabilities.iter().find(|c| !had.contains(c) && !self.capabilities.contains(c)) {
+            Some(capability) => Err(Escalation::Capability(*capability)),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Who may do what. Pure, but for [`authn`] and [`resolve`].
+
+pub mod authn;
+mod caller;
+pub mod escalation;
+pub mod paths;
+pub mod policy;
+pub mod resolve;
+pub mod scope;
+pub mod token;
+
+pub use caller::Caller;

@@ -1,0 +1,177 @@
+//! From a profile, a user's own settings and their groups to what they may do in the end (domain contract, section 2).
+
+use std::{collections::BTreeSet, time::Duration};
+
+use crate::model::{
+    ids::{GroupId, UserId},
+    permission::{Action, Capability, PerAction, Permission, Profile, Role},
+    user::{Desk, UserState},
+};
+
+/// What is known of a user, as stored.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Who.
+    pub user_id: UserId,
+    /// Their name.
+    pub name: String,
+    /// Whether they may call at all.
+    pub state: UserState,
+    /// Which leads they take.
+    pub desk: Option<Desk>,
+    /// Their defaults.
+    pub profile: Profile,
+    /// Their own settings; none: same as profile.
+    pub overrides: PerAction<Option<Permission>>,
+    /// Whose member they are.
+    pub groups: BTreeSet<GroupId>,
+    /// Moves with every change of the overrides.
+    pub permissions_version: i64,
+}
+
+/// The leads that one action reaches, besides those granted or blocked one by one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// None at all.
+    None,
+    /// Those assigned or granted to the user.
+    Individual {
+        /// And those without an assignee.
+        unassigned: bool,
+    },
+    /// INDIVIDUAL, and those in these groups.
+    Groups {
+        /// Named ones and memberships together.
+        groups: BTreeSet<GroupId>,
+        /// And those without an assignee.
+        unassigned: bool,
+    },
+    /// Every lead.
+    Complete,
+}
+
+impl Reach {
+    fn of(permission: &Permission, memberships: &BTreeSet<GroupId>) -> Self {
+        match permission {
+            Permission::None => Self::None,
+            Permission::Individual { include_unassigned } => Self::Individual { unassigned: *include_unassigned },
+            Permission::Groups { named, include_member_groups, include_unassigned } => {
+                let mut groups = named.clone();
+                if *include_member_groups {
+                    groups.extend(memberships);
+                }
+                Self::Groups { groups, unassigned: *include_unassigned }
+            }
+            Permission::Complete => Self::Complete,
+        }
+    }
+
+    /// The groups reached by level.
+    pub fn groups(&self) -> Option<&BTreeSet<GroupId>> {
+        match self {
+            Self::Groups { groups, .. } => Some(groups),
+            Self::None | Self::Individual { .. } | Self::Complete => None,
+        }
+    }
+
+    /// Whether leads without an assignee are reached as a pool.
+    pub fn pool(&self) -> bool {
+        match self {
+            Self::Individual { unassigned } | Self::Groups { unassigned, .. } => *unassigned,
+            Self::None | Self::Complete => false,
+        }
+    }
+
+    /// Whether whoever holds this also holds all of the other: what the no-escalation rule asks.
+    pub fn contains(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Complete, _) | (_, Self::None) => true,
+            (Self::None, _) | (_, Self::Complete) => false,
+            (Self::Individual { .. }, Self::Groups { .. }) => false,
+            (Self::Individual { unassigned: mine }, Self::Individual { unassigned: theirs }) => *mine || !theirs,
+            (Self::Groups { unassigned: mine, .. }, Self::Individual { unassigned: theirs }) => *mine || !theirs,
+            (
+                Self::Groups { groups: mine, unassigned: my_pool },
+                Self::Groups { groups: theirs, unassigned: their_pool },
+            ) => theirs.is_subset(mine) && (*my_pool || !their_pool),
+        }
+    }
+}
+
+/// Where an effective level comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// The profile.
+    Profile,
+    /// The user's own setting.
+    User,
+    /// The administrator role.
+    Administrator,
+}
+
+/// One action's level in force.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Effective {
+    /// What it reaches.
+    pub reach: Reach,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// What a user may do in the end.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    /// Who.
+    pub user_id: UserId,
+    /// Whether they may call at all.
+    pub state: UserState,
+    /// Their role.
+    pub role: Role,
+    /// Each action's level in force.
+    pub permissions: PerAction<Effective>,
+    /// What they hold.
+    pub capabilities: BTreeSet<Capability>,
+    /// How long they still reach an assigned lead after it was resolved.
+    pub resolved_grace: Option<Duration>,
+}
+
+impl Principal {
+    /// Puts profile, own settings and memberships together. An administrator holds everything, whatever the settings say.
+    pub fn resolve(facts: &Facts) -> Self {
+        let profile = &facts.profile;
+        let administrator = profile.role == Role::Administrator;
+        let permissions = PerAction::from_fn(|action| {
+            if administrator {
+                return Effective { reach: Reach::Complete, origin: Origin::Administrator };
+            }
+            let (permission, origin) = match facts.overrides.get(action) {
+                Some(own) => (own, Origin::User),
+                None => (profile.permissions.get(action), Origin::Profile),
+            };
+            Effective { reach: Reach::of(permission, &facts.groups), origin }
+        });
+        let capabilities =
+            if administrator { Capability::ALL.iter().copied().collect() } else { profile.capabilities.clone() };
+        Self {
+            user_id: facts.user_id,
+            state: facts.state,
+            role: profile.role,
+            permissions,
+            capabilities,
+            resolved_grace: if administrator { None } else { profile.resolved_grace },
+        }
+    }
+
+    /// What an action reaches. Nothing for a deactivated user.
+    pub fn reach(&self, action: Action) -> &Reach {
+        match self.state {
+            UserState::Active => &self.permissions.get(action).reach,
+            UserState::Deactivated => &Reach::None,
+        }
+    }
+
+    /// Whether the user is an administrator.
+    pub fn is_administrator(&self) -> bool {
+        self.role == Role::Administrator
+    }
+}

@@ -1,0 +1,219 @@
+//! Rows to the server and outcomes back.
+//!
+//! A thread reads and maps records; outcomes arrive in the order of the rows. Only what has no outcome yet is held, in
+//! channels of a few batches, so memory stays flat whatever the size of the file.
+
+use anyhow::{Context, anyhow, bail, ensure};
+use indicatif::ProgressBar;
+use prost::Message;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::{sync::mpsc, task::spawn_blocking};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{
+    Request, Status, Streaming,
+    metadata::{Ascii, MetadataValue},
+    transport::Channel,
+};
+
+use super::{
+    rejects::Rejects,
+    rows::Rows,
+    summary::Tally,
+    table::{Record, Table},
+};
+use crate::proto::{
+    ImportLeadsRequest, ImportLeadsResponse, ImportOptions, ImportOutcome, ImportResult, ImportRow, ItemError,
+    lead_service_client::LeadServiceClient,
+};
+
+const BATCH_ROWS: usize = 500;
+/// No row is larger, and a message is full with this many bytes, so it stays below the 4 MiB that gRPC servers take.
+const BATCH_BYTES: usize = 1 << 20;
+/// How many batches wait on either side of the network.
+const BATCHES_WAITING: usize = 4;
+
+/// Records whose rows went out together.
+struct Batch {
+    records: Vec<(Record, Verdict)>,
+    /// How much of the file had been read by then.
+    position: u64,
+}
+
+/// What became of a record on this side.
+enum Verdict {
+    Sent { phone_kept: bool },
+    Rejected(String),
+}
+
+/// An import under way.
+pub(super) struct Transfer<'a> {
+    pub(super) tally: &'a mut Tally,
+    pub(super) rejects: &'a mut Rejects,
+    pub(super) bar: &'a ProgressBar,
+}
+
+impl Transfer<'_> {
+    /// Imports every record of the table.
+    pub(super) async fn run(
+        mut self,
+        channel: &Channel,
+        token: &SecretString,
+        options: ImportOptions,
+        table: Table,
+        rows: Rows,
+    ) -> anyhow::Result<()> {
+        let (batches, mut in_flight) = mpsc::channel(BATCHES_WAITING);
+        let (messages, outgoing) = mpsc::channel(BATCHES_WAITING);
+        let reading = spawn_blocking(move || read(table, &rows, options, &batches, &messages));
+
+        let mut outcomes = Outcomes::open(channel, token, ReceiverStream::new(outgoing)).await?;
+        while let Some(Batch { records, position }) = in_flight.recv().await {
+            for (record, verdict) in records {
+                match verdict {
+                    Verdict::Rejected(reason) => self.reject(&record, reason)?,
+                    Verdict::Sent { phone_kept } => {
+                        let result = outcomes.next(record.line).await?;
+                        self.settle(&record, result, phone_kept)?;
+                    }
+                }
+            }
+            self.bar.set_position(position);
+            self.bar.set_message(self.tally.progress());
+        }
+        reading.await.context("the reader broke down")??;
+        outcomes.finish().await
+    }
+
+    fn settle(&mut self, record: &Record, result: ImportResult, phone_kept: bool) -> anyhow::Result<()> {
+        self.tally.acknowledge();
+        match result.outcome() {
+            ImportOutcome::Created => self.tally.created(phone_kept),
+            ImportOutcome::Updated => self.tally.updated(phone_kept),
+            ImportOutcome::Unchanged => self.tally.unchanged(),
+            ImportOutcome::Skipped => self.tally.skipped(),
+            ImportOutcome::Rejected => self.reject(record, reason(result.error))?,
+            ImportOutcome::Unspecified => bail!("the server gave line {} an outcome unknown here", record.line),
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, record: &Record, reason: String) -> anyhow::Result<()> {
+        self.rejects.push(record, &reason)?;
+        self.tally.reject(record.line, reason);
+        Ok(())
+    }
+}
+
+/// Reads the file to its end, or until the transfer fails.
+fn read(
+    mut table: Table,
+    rows: &Rows,
+    options: ImportOptions,
+    batches: &mpsc::Sender<Batch>,
+    messages: &mpsc::Sender<ImportLeadsRequest>,
+) -> anyhow::Result<()> {
+    let mut options = Some(options);
+    loop {
+        let (batch, rows) = next_batch(&mut table, rows)?;
+        if batch.records.is_empty() || batches.blocking_send(batch).is_err() {
+            return Ok(());
+        }
+        if !rows.is_empty() {
+            let message = ImportLeadsRequest { options: options.take(), rows };
+            if messages.blocking_send(message).is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn next_batch(table: &mut Table, rows: &Rows) -> anyhow::Result<(Batch, Vec<ImportRow>)> {
+    let mut records = Vec::new();
+    let mut sent = Vec::new();
+    let mut bytes = 0;
+    while records.len() < BATCH_ROWS && bytes < BATCH_BYTES {
+        let Some(record) = table.next_record()? else { break };
+        let verdict = match rows.row(&record) {
+            Ok((row, _)) if row.encoded_len() > BATCH_BYTES => Verdict::Rejected("larger than 1 MiB".to_owned()),
+            Ok((row, phone_kept)) => {
+                bytes += row.encoded_len();
+                sent.push(row);
+                Verdict::Sent { phone_kept }
+            }
+            Err(reason) => Verdict::Rejected(reason),
+        };
+        records.push((record, verdict));
+    }
+    Ok((Batch { records, position: table.position() }, sent))
+}
+
+/// What the server answers, row by row.
+struct Outcomes {
+    stream: Streaming<ImportLeadsResponse>,
+    arrived: std::vec::IntoIter<ImportResult>,
+}
+
+impl Outcomes {
+    async fn open(
+        channel: &Channel,
+        token: &SecretString,
+        messages: ReceiverStream<ImportLeadsRequest>,
+    ) -> anyhow::Result<Self> {
+        let bearer = format!("Bearer {}", token.expose_secret().trim());
+        let mut bearer =
+            bearer.parse::<MetadataValue<Ascii>>().context("the token holds characters that no token has")?;
+        bearer.set_sensitive(true);
+        let mut request = Request::new(messages);
+        request.metadata_mut().insert("authorization", bearer);
+        let answer =
+            LeadServiceClient::new(channel.clone()).import_leads(request).await.map_err(|status| failed(&status))?;
+        Ok(Self { stream: answer.into_inner(), arrived: Vec::new().into_iter() })
+    }
+
+    async fn next(&mut self, line: u64) -> anyhow::Result<ImportResult> {
+        loop {
+            if let Some(result) = self.arrived.next() {
+                let due = line.cast_signed();
+                ensure!(result.row_number == due, "the server answered for row {}, not {due}", result.row_number);
+                return Ok(result);
+            }
+            match self.stream.message().await.map_err(|status| failed(&status))? {
+                Some(message) => self.arrived = message.results.into_iter(),
+                None => bail!("the server ended the import without an answer for line {line}"),
+            }
+        }
+    }
+
+    /// The call may still fail after its last outcome.
+    async fn finish(mut self) -> anyhow::Result<()> {
+        let more = self.stream.message().await.map_err(|status| failed(&status))?;
+        ensure!(
+            self.arrived.as_slice().is_empty() && more.is_none(),
+            "the server answered for more rows than were sent"
+        );
+        Ok(())
+    }
+}
+
+fn failed(status: &Status) -> anyhow::Error {
+    anyhow!("the server answered {:?}: {}", status.code(), status.message())
+}
+
+/// Why the server rejected a row, each fault after its field.
+fn reason(error: Option<ItemError>) -> String {
+    let Some(error) = error else { return "the server gave no reason".to_owned() };
+    let faults: Vec<String> = error
+        .details
+        .iter()
+        .filter(|detail| detail.type_url == "type.googleapis.com/google.rpc.BadRequest")
+        .filter_map(|detail| tonic_types::pb::BadRequest::decode(detail.value.as_slice()).ok())
+        .flat_map(|request| request.field_violations)
+        .map(|fault| format!("{}: {}", field(&fault.field), fault.description))
+        .collect();
+    if faults.is_empty() { error.message } else { faults.join("; ") }
+}
+
+/// `lead.email` is what people map as `email`.
+fn field(path: &str) -> &str {
+    path.split_once("lead.").map_or(path, |(_, field)| field)
+}

@@ -1,0 +1,58 @@
+//! The command line, one file a command.
+
+pub mod demo;
+pub mod import;
+mod migrate;
+mod serve;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::telemetry;
+
+/// Keeps a company's sales leads, and decides who may see and do what with each.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    /// What to log on stderr, for example `info` or `leadward=debug`.
+    #[arg(long, global = true, env = "LEADWARD_LOG", default_value = "warn,leadward=info")]
+    log: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves gRPC.
+    Serve(serve::Args),
+    /// Manages the database's schema.
+    Migrate(migrate::Args),
+    /// Imports leads from a file through a running server.
+    Import(Box<import::Args>),
+    /// Makes a new API token for a user, straight in the database.
+    Token(token::Args),
+}
+
+/// Which database a command works on.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Database {
+    /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`.
+    #[arg(long, env = "LEADWARD_DATABASE_URL", hide_env_values = true, default_value = "sqlite:leadward.db")]
+    pub(crate) database_url: String,
+}
+
+/// Runs the command that was asked for.
+///
+/// # Errors
+/// Whatever keeps the command from doing its work, to be shown to the person who gave it.
+pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    telemetry::start(&cli.log)?;
+    match cli.command {
+        Command::Serve(args) => serve::run(args).await,
+        Command::Migrate(args) => migrate::run(args).await,
+        Command::Import(args) => import::run(*args).await,
+        Command::Token(args) => token::run(args).await,
+    }
+}

@@ -1,0 +1,186 @@
+//! Who works a lead: assignment, and what becomes of the previous assignee (domain contract, sections 5 and 6).
+
+use super::{Error, Ineligible, Resource, Result, history, leads::lock};
+use crate::{
+    access::{
+        Caller,
+        paths::paths,
+        policy::{Facts, Principal, Reach},
+        scope::{Assign, View},
+    },
+    model::{
+        Time,
+        history::HistoryKind,
+        ids::{LeadId, UserId},
+        lead::{Lead, LeadKind, LeadState},
+        lead_access::{AccessKind, AccessRow, GrantMode, Path},
+        page::{Page, Paged},
+        permission::{Action, Capability, RevocationPolicy},
+        settings::Settings,
+        user::{Desk, UserState},
+    },
+    store::{
+        Store, Tx, lead_access,
+        leads::{self, Locked},
+        principals, settings, users,
+    },
+};
+
+/// A change of a lead's assignee.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    /// Which lead.
+    pub lead_id: LeadId,
+    /// To whom; none takes it from its assignee.
+    pub assignee_id: Option<UserId>,
+    /// What becomes of the previous assignee; none: what the settings say.
+    pub policy: Option<RevocationPolicy>,
+    /// The lead's etag, where the caller insists on it.
+    pub etag: Option<String>,
+    /// Change nothing.
+    pub validate_only: bool,
+}
+
+/// What an assignment did.
+#[derive(Clone, Debug)]
+pub struct Assigned {
+    /// The lead as it is now.
+    pub lead: Lead,
+    /// What happened to the previous assignee.
+    pub previous: Option<Previous>,
+}
+
+/// What happened to a previous assignee.
+#[derive(Clone, Debug)]
+pub struct Previous {
+    /// Who it was.
+    pub user_id: UserId,
+    /// What was applied.
+    pub policy: RevocationPolicy,
+    /// When what they retain ends.
+    pub expire_time: Option<Time>,
+    /// How they still reach the lead.
+    pub remaining: Vec<Path>,
+}
+
+/// Gives a lead to a user, or takes it from its assignee.
+///
+/// # Errors
+/// CAPABILITY_REQUIRED, LEAD_NOT_FOUND, ACTION_NOT_PERMITTED, STALE_ETAG, LEAD_STATE, RESOURCE_NOT_FOUND, INELIGIBLE_ASSIGNEE.
+pub async fn assign(store: &Store, caller: &Caller, assignment: Assignment) -> Result<Assigned> {
+    if assignment.policy.is_some() {
+        caller.require(Capability::ManageLeadAccess)?;
+    }
+    store
+        .write_unless(assignment.validate_only, (caller.clone(), assignment), |tx, args| async move {
+            let (caller, assignment) = &*args;
+            let lead = lock::<Assign>(&tx, caller, assignment.lead_id, assignment.etag.as_deref()).await?;
+            if lead.lead().state == LeadState::Discarded {
+                return Err(Error::LeadState(LeadState::Discarded));
+            }
+            if lead.lead().assignee_id == assignment.assignee_id {
+                return Ok(Assigned { lead: lead.lead().clone(), previous: None });
+            }
+            let settings = settings::get(&tx).await?;
+            if let Some(assignee) = assignment.assignee_id {
+                let facts = principals::facts(&tx, assignee).await?.ok_or(Error::NotFound(Resource::User))?;
+                eligible(&tx, &facts, lead.lead(), &settings).await?.map_err(Error::Ineligible)?;
+                lead_access::lift_block(&tx, &lead, assignee).await?;
+            }
+            let after = leads::set_assignee(&tx, &lead, assignment.assignee_id, caller.id()).await?;
+            let kind = match assignment.assignee_id {
+                Some(_) => HistoryKind::Assigned,
+                None => HistoryKind::Unassigned,
+            };
+            history::record(&tx, caller, kind, Some(lead.lead()), &after).await?;
+            let policy = assignment.policy.unwrap_or_else(|| settings.revocation_policy());
+            let previous = match lead.lead().assignee_id {
+                Some(previous) => Some(part(&tx, caller, &lead, &after, previous, policy).await?),
+                None => None,
+            };
+            Ok(Assigned { lead: after, previous })
+        })
+        .await
+}
+
+/// Applies the policy to the previous assignee, over everything that was given to them one by one.
+async fn part(
+    tx: &Tx,
+    caller: &Caller,
+    lead: &Locked<Assign>,
+    after: &Lead,
+    user_id: UserId,
+    policy: RevocationPolicy,
+) -> Result<Previous> {
+    let kept = match policy {
+        RevocationPolicy::Revoke => None,
+        RevocationPolicy::Keep => Some((GrantMode::Full, None)),
+        RevocationPolicy::KeepViewOnly => Some((GrantMode::ViewOnly, None)),
+        RevocationPolicy::KeepUntil(span) => Some((GrantMode::Full, Some(tx.now() + span))),
+    };
+    let row = kept.map(|(mode, expire_time)| AccessRow {
+        user_id,
+        kind: AccessKind::Retained,
+        mode,
+        expire_time,
+        given_by: caller.id(),
+        give_time: tx.now(),
+    });
+    match &row {
+        Some(row) => lead_access::retain(tx, lead, row).await?,
+        None => lead_access::remove(tx, lead, user_id).await?,
+    }
+    let remaining = match principals::facts(tx, user_id).await? {
+        Some(facts) => paths(&Principal::resolve(&facts), after, row.as_ref(), tx.now()),
+        None => Vec::new(),
+    };
+    Ok(Previous { user_id, policy, expire_time: row.and_then(|row| row.expire_time), remaining })
+}
+
+/// Whether a user may be given a lead. The user's row is locked where the answer depends on how many they have.
+pub(super) async fn eligible(
+    tx: &Tx,
+    facts: &Facts,
+    lead: &Lead,
+    settings: &Settings,
+) -> Result<std::result::Result<(), Ineligible>> {
+    if facts.state == UserState::Deactivated {
+        return Ok(Err(Ineligible::UserDeactivated));
+    }
+    if *Principal::resolve(facts).reach(Action::View) == Reach::None {
+        return Ok(Err(Ineligible::CannotView));
+    }
+    let desk = match lead.kind() {
+        LeadKind::Lead | LeadKind::Registration => Desk::Sales,
+        LeadKind::Client => Desk::Retention,
+    };
+    if settings.enforce_desks && facts.desk.is_some_and(|theirs| theirs != desk) {
+        return Ok(Err(Ineligible::WrongDesk));
+    }
+    if let Some(most) = facts.profile.max_open_leads {
+        users::lock(tx, facts.user_id).await?;
+        if users::open_leads(tx, facts.user_id).await? >= u64::from(most) {
+            return Ok(Err(Ineligible::OverCapacity));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// A page of a user's assigned leads that the caller may view.
+///
+/// # Errors
+/// CAPABILITY_REQUIRED for another's, RESOURCE_NOT_FOUND.
+pub async fn assigned_leads(
+    store: &Store,
+    caller: &Caller,
+    user_id: UserId,
+    states: &[LeadState],
+    page: &Page,
+) -> Result<Paged<Lead>> {
+    if user_id != caller.id() {
+        caller.require_directory()?;
+        users::get(store, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
+    }
+    let states = if states.is_empty() { &[LeadState::Active, LeadState::Resolved] } else { states };
+    Ok(leads::assigned_to(store, &caller.scope::<View>(), user_id, states, page).await?)
+}

@@ -1,0 +1,145 @@
+//! The first start: the built-in profiles, pick lists and settings, and one administrator.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{Error, Resource, Result, tokens};
+use crate::{
+    access::token::ApiSecret,
+    model::{
+        ids::{ProfileId, UserId},
+        permission::{Action, Capability, PerAction, Permission, Profile, Role},
+        pick_list::{Category, PickList},
+        settings::{PolicyKind, Settings},
+        user::{NewUser, UserKind},
+    },
+    store::{self, Store, Tx, pick_lists, profiles, settings, tokens as token_rows, users},
+};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Fills an empty database; answers the administrator's token if this was the first start.
+///
+/// # Errors
+/// The database's.
+pub async fn first_start(store: &Store) -> Result<Option<ApiSecret>> {
+    if !users::is_empty(store).await? {
+        return Ok(None);
+    }
+    let secret = tokens::generate()?;
+    let filled = store
+        .write(secret.clone(), |tx, secret| async move {
+            fill(&tx, &secret).await?;
+            Ok::<_, Error>(())
+        })
+        .await;
+    match filled {
+        Ok(()) => Ok(Some(secret)),
+        // Another server of the same database was first.
+        Err(Error::Store(store::Error::Unique(_))) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A new token for a user, by ID or e-mail, or for the first active administrator: the way back in for whoever holds the
+/// database itself and has lost the token.
+///
+/// # Errors
+/// RESOURCE_NOT_FOUND.
+pub async fn issue_token(store: &Store, user: Option<&str>, label: &'static str) -> Result<ApiSecret> {
+    let secret = tokens::generate()?;
+    let args = (user.map(str::to_owned), secret.hash());
+    store
+        .write(args, move |tx, args| async move {
+            let (user, hash) = &*args;
+            let id = match user.as_deref().map(|user| (user, user.parse::<UserId>())) {
+                None => users::lock_administrators(&tx).await?.first().copied(),
+                Some((_, Ok(id))) => users::get(&tx, id).await?.map(|user| user.id),
+                Some((email, Err(_))) => users::by_email(&tx, email).await?,
+            };
+            let id = id.ok_or(Error::NotFound(Resource::User))?;
+            token_rows::insert(&tx, id, label, None, hash).await?;
+            Ok::<_, Error>(())
+        })
+        .await?;
+    Ok(secret)
+}
+
+async fn fill(tx: &Tx, secret: &ApiSecret) -> Result<()> {
+    let first = Settings {
+        policy: PolicyKind::Revoke,
+        keep_duration: 7 * DAY,
+        enforce_desks: true,
+        update_time: tx.now(),
+        version: 1,
+    };
+    settings::insert(tx, &first).await?;
+    for profile in built_in() {
+        profiles::insert(tx, &profile).await?;
+    }
+    for (list, name, category) in PICK_LISTS {
+        pick_lists::insert(tx, *list, name, *category).await?;
+    }
+    let profile_id = profiles::by_name(tx, "administrator").await?.ok_or(Error::NotFound(Resource::Profile))?;
+    let administrator =
+        NewUser { name: "Administrator".to_owned(), email: None, kind: UserKind::Human, profile_id, desk: None };
+    let id = users::insert(tx, &administrator).await?;
+    token_rows::insert(tx, id, "first start", None, &secret.hash()).await?;
+    Ok(())
+}
+
+const PICK_LISTS: &[(PickList, &str, Option<Category>)] = &[
+    (PickList::Stage, "New", None),
+    (PickList::Stage, "Contacted", None),
+    (PickList::Stage, "Interested", None),
+    (PickList::Stage, "Callback", None),
+    (PickList::DiscardReason, "Not ready", None),
+    (PickList::DiscardReason, "Not interested", None),
+    (PickList::DiscardReason, "Unreachable", None),
+    (PickList::DiscardReason, "Wrong contact", None),
+    (PickList::Disposition, "Sale", Some(Category::Sales)),
+    (PickList::Disposition, "No answer", Some(Category::Sales)),
+    (PickList::Disposition, "Declined", Some(Category::Sales)),
+    (PickList::Disposition, "Complaint", Some(Category::Service)),
+];
+
+/// The six profiles with the defaults of the domain contract, sections 2 and 6.
+fn built_in() -> [Profile; 6] {
+    use Action::{Assign, Delete, Discard, Edit, Export, Resolve, Retrieve, View};
+    use Capability::{ConfigurePermissions, ImportLeads, ReadAudit, ViewAllLeadsReport};
+
+    let everything = [View, Edit, Discard, Retrieve, Delete, Assign, Resolve, Export];
+    let works = [View, Edit, Resolve];
+    let keeps = [View, Edit, Discard, Resolve];
+    let managers = [ConfigurePermissions, ViewAllLeadsReport, ImportLeads, ReadAudit];
+    let hour = Some(Duration::from_secs(60 * 60));
+    let individual = Permission::INDIVIDUAL;
+    [
+        profile("administrator", Role::Administrator, &everything, &Permission::Complete, Capability::ALL, None),
+        profile("manager", Role::Manager, &everything, &Permission::Complete, &managers, None),
+        profile("pre-sales", Role::Agent, &works, &individual, &[], None),
+        profile("leads-agent", Role::Agent, &works, &individual, &[], hour),
+        profile("account-manager", Role::Agent, &keeps, &individual, &[], None),
+        profile("retention", Role::Agent, &keeps, &individual, &[], None),
+    ]
+}
+
+fn profile(
+    name: &str,
+    role: Role,
+    actions: &[Action],
+    level: &Permission,
+    capabilities: &[Capability],
+    resolved_grace: Option<Duration>,
+) -> Profile {
+    Profile {
+        id: ProfileId::new(),
+        name: name.to_owned(),
+        built_in: true,
+        role,
+        permissions: PerAction::from_fn(|a| if actions.contains(&a) { level.clone() } else { Permission::None }),
+        capabilities: capabilities.iter().copied().collect::<BTreeSet<_>>(),
+        resolved_grace,
+        max_open_leads: None,
+        version: 1,
+    }
+}

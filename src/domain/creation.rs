@@ -1,0 +1,312 @@
+//! New leads, one by one or many at a time: placed in their creator's scope, held against those that exist.
+
+use std::collections::HashMap;
+
+use super::{
+    Error, Ineligible, Result, assignment, history, leads as lead_rules,
+    leads::{duplicate, unknown_group},
+    pick_lists,
+};
+use crate::{
+    access::{
+        Caller,
+        policy::{Facts, Reach},
+        scope::{Assign, Edit, LeadScope, View},
+    },
+    model::{
+        history::HistoryKind,
+        ids::{EntryId, GroupId, LeadId, UserId},
+        lead::{DuplicatePolicy, Duplicates, Lead, LeadPatch, LeadState, NewLead},
+        permission::{Action, Capability},
+        pick_list::PickList,
+        settings::Settings,
+    },
+    store::{
+        self, Store, Tx, groups,
+        history::Happening,
+        leads::{self, Existing, Keys, NewRow},
+        principals, settings, users,
+    },
+};
+
+/// What became of a new lead.
+#[derive(Clone, Debug)]
+pub enum Intake {
+    /// It was made.
+    Created(Box<Lead>),
+    /// The one that existed was changed.
+    Updated(Box<Lead>),
+    /// The one that existed says all of it already.
+    Unchanged(Box<Lead>),
+    /// The one that existed was left; named where the caller may view it.
+    Skipped(Option<Box<Lead>>),
+}
+
+/// One row of an import: a lead whose assignee and group may be given by what a file knows of them.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The lead.
+    pub lead: NewLead,
+    /// The assignee's e-mail.
+    pub assignee_email: Option<String>,
+    /// The group's name.
+    pub group_name: Option<String>,
+    /// The person has deposited, nobody knows when.
+    pub deposited: bool,
+}
+
+/// Makes one lead.
+///
+/// # Errors
+/// ACTION_NOT_PERMITTED, DUPLICATE_LEAD, INELIGIBLE_ASSIGNEE, PICK_LIST_ENTRY_UNUSABLE, INVALID_ARGUMENT, RESOURCE_NOT_FOUND.
+pub async fn create(store: &Store, caller: &Caller, lead: NewLead, duplicates: Duplicates) -> Result<Intake> {
+    let row = Row { lead, assignee_email: None, group_name: None, deposited: false };
+    let mut answers = take_in(store, caller, vec![Ok(row)], duplicates).await?;
+    answers.pop().unwrap_or_else(|| Err(Error::Internal("a lead was neither taken nor refused".to_owned())))
+}
+
+/// Refuses a caller who may not import at all.
+///
+/// # Errors
+/// CAPABILITY_REQUIRED.
+pub fn may_import(caller: &Caller) -> Result<()> {
+    caller.require(Capability::ImportLeads)
+}
+
+/// Takes rows in, each judged by itself, and makes what was taken durable at once. Answers in the order of the rows.
+///
+/// # Errors
+/// Only what concerns all rows: the database's.
+pub async fn take_in(
+    store: &Store,
+    caller: &Caller,
+    rows: Vec<Result<Row>>,
+    duplicates: Duplicates,
+) -> Result<Vec<Result<Intake>>> {
+    // Refusals of malformed rows can't be shared by attempts; they wait aside and are put back in their places.
+    let (places, rows): (Vec<Option<Error>>, Vec<Option<Row>>) = rows
+        .into_iter()
+        .map(|row| match row {
+            Ok(row) => (None, Some(row)),
+            Err(refusal) => (Some(refusal), None),
+        })
+        .unzip();
+    let good: Vec<Row> = rows.into_iter().flatten().collect();
+    let taken = store
+        .write((caller.clone(), good, duplicates), |tx, args| async move {
+            let (caller, rows, duplicates) = &*args;
+            let keys: Vec<Keys> = rows.iter().map(|row| Keys::of(&row.lead.fields, &duplicates.keys)).collect();
+            leads::lock_keys(&tx, &keys).await?;
+            let existing = leads::existing(&tx, &keys).await?;
+            let mut batch = Batch::new(&tx, caller, duplicates.policy, existing).await?;
+            let mut answers = Vec::with_capacity(rows.len());
+            for (row, keys) in rows.iter().zip(&keys) {
+                match batch.take(row, keys).await {
+                    Err(Error::Store(error)) => return Err(collision(error)),
+                    answer => answers.push(answer),
+                }
+            }
+            batch.flush().await.map_err(|error| match error {
+                Error::Store(error) => collision(error),
+                other => other,
+            })?;
+            Ok(answers)
+        })
+        .await?;
+    let mut taken = taken.into_iter();
+    Ok(places.into_iter().filter_map(|refusal| refusal.map(Err).or_else(|| taken.next())).collect())
+}
+
+/// What refused a write came between our look and it: the next attempt sees it when it looks.
+fn collision(error: store::Error) -> Error {
+    Error::Store(match error {
+        store::Error::Unique(cause) | store::Error::Reference(cause) => store::Error::Conflict(Some(cause)),
+        other => other,
+    })
+}
+
+/// Rows of one transaction; inserts and their history wait for one statement each.
+struct Batch<'a> {
+    tx: &'a Tx,
+    caller: &'a Caller,
+    policy: DuplicatePolicy,
+    edit: LeadScope<Edit>,
+    assign: LeadScope<Assign>,
+    existing: Existing,
+    settings: Settings,
+    assignees: HashMap<UserId, Option<Facts>>,
+    groups: HashMap<GroupId, bool>,
+    stages: HashMap<String, (EntryId, String)>,
+    inserts: Vec<NewRow>,
+    happenings: Vec<Happening>,
+}
+
+impl<'a> Batch<'a> {
+    async fn new(tx: &'a Tx, caller: &'a Caller, policy: DuplicatePolicy, existing: Existing) -> Result<Self> {
+        Ok(Self {
+            tx,
+            caller,
+            policy,
+            edit: caller.scope::<Edit>(),
+            assign: caller.scope::<Assign>(),
+            existing,
+            settings: settings::get(tx).await?,
+            assignees: HashMap::new(),
+            groups: HashMap::new(),
+            stages: HashMap::new(),
+            inserts: Vec::new(),
+            happenings: Vec::new(),
+        })
+    }
+
+    async fn take(&mut self, row: &Row, keys: &Keys) -> Result<Intake> {
+        if *self.edit.reach() == Reach::None {
+            return Err(Error::ActionNotPermitted(Action::Edit));
+        }
+        let mut new = self.look_up(row).await?;
+        if let Some((id, key)) = self.existing.find(keys) {
+            // It may be one of this batch that waits to be inserted.
+            self.flush().await?;
+            return match self.policy {
+                DuplicatePolicy::Reject => Err(duplicate(self.tx, self.caller, id, key).await?),
+                DuplicatePolicy::Skip => {
+                    let seen = leads::get(self.tx, &self.caller.scope::<View>(), id).await?;
+                    Ok(Intake::Skipped(seen.map(|lead| Box::new(lead.into_lead()))))
+                }
+                DuplicatePolicy::Update => self.update(id, &new.fields).await,
+            };
+        }
+        let stage = self.stage(&mut new.fields).await?;
+        let lead = self.place(new).await?;
+        self.existing.add(lead.id, keys);
+        let changes = history::changes(None, &lead);
+        self.happenings.push(Happening { lead_id: lead.id, kind: HistoryKind::Created, changes });
+        self.inserts.push(NewRow { lead: lead.clone(), stage });
+        Ok(Intake::Created(Box::new(lead)))
+    }
+
+    /// Writes what waits.
+    async fn flush(&mut self) -> Result<()> {
+        leads::insert_many(self.tx, &self.edit, &std::mem::take(&mut self.inserts)).await?;
+        store::history::append(self.tx, self.caller.id(), std::mem::take(&mut self.happenings)).await?;
+        Ok(())
+    }
+
+    async fn look_up(&self, row: &Row) -> Result<NewLead> {
+        let mut new = row.lead.clone();
+        if let Some(email) = &row.assignee_email {
+            let user = users::by_email(self.tx, email).await?;
+            new.assignee_id = Some(user.ok_or_else(|| Error::invalid("assignee_email", "no user has this e-mail"))?);
+        }
+        if let Some(name) = &row.group_name {
+            let group = groups::by_name(self.tx, name).await?;
+            let group = group.ok_or_else(|| Error::invalid("group_name", "no group has this name"))?;
+            new.fields.group_id = Some(Some(group));
+        }
+        if row.deposited && new.fields.first_deposit_time.is_none() {
+            new.fields.first_deposit_time = Some(self.tx.now());
+        }
+        Ok(new)
+    }
+
+    async fn update(&self, id: LeadId, fields: &LeadPatch) -> Result<Intake> {
+        let lead = match lead_rules::lock::<Edit>(self.tx, self.caller, id, None).await {
+            Err(Error::LeadNotFound) => return Err(Error::DuplicateLead(None)),
+            locked => locked?,
+        };
+        let after = lead_rules::change(self.tx, self.caller, &lead, fields).await?;
+        let unchanged = after.version == lead.lead().version;
+        Ok(if unchanged { Intake::Unchanged(Box::new(after)) } else { Intake::Updated(Box::new(after)) })
+    }
+
+    async fn stage(&mut self, fields: &mut LeadPatch) -> Result<Option<EntryId>> {
+        let Some(Some(name)) = &mut fields.stage else { return Ok(None) };
+        if !self.stages.contains_key(name) {
+            let entry = pick_lists::usable(self.tx, PickList::Stage, name, "lead.stage").await?;
+            self.stages.insert(name.clone(), (entry.id, entry.name));
+        }
+        let Some((id, spelling)) = self.stages.get(name) else { return Ok(None) };
+        *name = spelling.clone();
+        Ok(Some(*id))
+    }
+
+    /// A lead is made inside its creator's EDIT scope; where nothing given puts it there, it is theirs to work.
+    async fn place(&mut self, new: NewLead) -> Result<Lead> {
+        let me = self.caller.id();
+        let group = new.fields.group_id.flatten();
+        let mut assignee = new.assignee_id;
+        if !self.edit.covers_new(assignee, group) {
+            if assignee.is_some() {
+                return Err(Error::ActionNotPermitted(Action::Edit));
+            }
+            assignee = Some(me);
+        }
+        let to_others = assignee.is_some_and(|assignee| assignee != me) || group.is_some();
+        if to_others && !self.assign.covers_new(assignee, group) {
+            return Err(Error::ActionNotPermitted(Action::Assign));
+        }
+        if let Some(group) = group
+            && !self.group_exists(group).await?
+        {
+            return Err(unknown_group());
+        }
+        let now = self.tx.now();
+        let blank = Lead {
+            id: LeadId::new(),
+            external_id: None,
+            name: None,
+            email: None,
+            email_confirmed: false,
+            phone: None,
+            country: None,
+            locale: None,
+            source: new.source,
+            campaign: None,
+            attributes: Default::default(),
+            stage: None,
+            next_contact_time: None,
+            assignee_id: assignee,
+            assigned: assignee.map(|_| (me, now)),
+            group_id: None,
+            state: LeadState::Active,
+            discard_reason: None,
+            discard_time: None,
+            disposition: None,
+            resolve_time: None,
+            register_time: None,
+            first_deposit_time: None,
+            created_by: me,
+            create_time: now,
+            update_time: now,
+            version: 1,
+        };
+        let lead = new.fields.applied_to(&blank);
+        if let Some(assignee) = assignee {
+            self.eligible(assignee, &lead).await?;
+        }
+        Ok(lead)
+    }
+
+    async fn group_exists(&mut self, group: GroupId) -> Result<bool> {
+        if let Some(exists) = self.groups.get(&group) {
+            return Ok(*exists);
+        }
+        let exists = groups::get(self.tx, group).await?.is_some();
+        self.groups.insert(group, exists);
+        Ok(exists)
+    }
+
+    async fn eligible(&mut self, assignee: UserId, lead: &Lead) -> Result<()> {
+        if !self.assignees.contains_key(&assignee) {
+            self.assignees.insert(assignee, principals::facts(self.tx, assignee).await?);
+        }
+        let known = self.assignees.get(&assignee).and_then(Option::as_ref);
+        let facts = known.cloned().ok_or_else(|| Error::invalid("lead.assignee_id", "no such user"))?;
+        if facts.profile.max_open_leads.is_some() {
+            // Those of this batch count as well.
+            self.flush().await?;
+        }
+        let eligible = assignment::eligible(self.tx, &facts, lead, &self.settings).await?;
+        eligible.map_err(|cause: Ineligible| Error::Ineligible(cause))
+    }
+}

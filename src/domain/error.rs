@@ -1,0 +1,236 @@
+//! Why a use case refuses. Knows no transport: `rpc::status` says it in gRPC's words.
+
+use crate::{
+    access::escalation::Escalation,
+    model::{
+        ids::LeadId,
+        lead::{LeadState, MatchKey},
+        permission::{Action, Capability, Role},
+    },
+    store,
+};
+
+/// A use case's answer.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// One fault of a request, by the path of its field.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Violation {
+    /// The proto path, such as `lead.email`.
+    pub field: String,
+    /// What is wrong with it.
+    pub description: String,
+}
+
+/// A kind of resource that can be missing or double.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Resource {
+    /// A user.
+    User,
+    /// A group.
+    Group,
+    /// A profile.
+    Profile,
+    /// An API token.
+    ApiToken,
+    /// A pick list entry.
+    PickListEntry,
+}
+
+/// Why an assignee can't take a lead.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ineligible {
+    /// May not call at all.
+    UserDeactivated,
+    /// VIEW is NONE.
+    CannotView,
+    /// Has as many open leads as their profile allows.
+    OverCapacity,
+    /// Takes the other kind of leads.
+    WrongDesk,
+}
+
+/// Why access can't be revoked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unrevocable {
+    /// Administrators reach everything.
+    Administrator,
+    /// The assignee loses a lead by reassignment.
+    CurrentAssignee,
+}
+
+/// Every refusal.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The credential is missing or not good.
+    #[error("the call carries no valid credential")]
+    Unauthenticated,
+    /// The lead is viewable, the action doesn't cover it.
+    #[error("{} is not permitted on this lead", .0.word())]
+    ActionNotPermitted(Action),
+    /// The call needs a capability.
+    #[error("this call needs the capability {}", .0.word())]
+    CapabilityRequired(Capability),
+    /// The call needs a role.
+    #[error("this call needs the role {} or one above", .0.word())]
+    RoleRequired(Role),
+    /// The no-escalation rule.
+    #[error("{}", escalation_text(.0))]
+    Escalation(Escalation),
+    /// Hidden or absent.
+    #[error("lead not found")]
+    LeadNotFound,
+    /// Absent.
+    #[error("{} not found", .0.word())]
+    NotFound(Resource),
+    /// Malformed, with every fault.
+    #[error("the request is malformed: {}", violations_text(.0))]
+    Invalid(Vec<Violation>),
+    /// A page token that was not made for this caller and these arguments.
+    #[error("the page token is not one of this list")]
+    InvalidPageToken,
+    /// The lead's state forbids it.
+    #[error("the lead is {}", .0.word())]
+    LeadState(LeadState),
+    /// The assignee can't take it.
+    #[error("the user can't take this lead: {}", .0.text())]
+    Ineligible(Ineligible),
+    /// The access can't be revoked.
+    #[error("{}", .0.text())]
+    Unrevocable(Unrevocable),
+    /// The last active administrator.
+    #[error("the last active administrator must stay one")]
+    LastAdministrator,
+    /// The administrator profile and its users' permissions, and the built-in profiles' existence.
+    #[error("{0} can't be changed")]
+    Fixed(&'static str),
+    /// Something refers to it.
+    #[error("{} is still in use by {used_by}", .resource.word())]
+    InUse {
+        /// What is in use.
+        resource: Resource,
+        /// By what.
+        used_by: &'static str,
+    },
+    /// Disabled, or of another category.
+    #[error("{0}")]
+    EntryUnusable(&'static str),
+    /// The lead exists; named only where the caller may view it.
+    #[error("a lead with these details exists already")]
+    DuplicateLead(Option<(LeadId, MatchKey)>),
+    /// The name or e-mail is taken.
+    #[error("{} with this {field} exists already", .resource.word())]
+    DuplicateResource {
+        /// What exists.
+        resource: Resource,
+        /// What it has in common.
+        field: &'static str,
+    },
+    /// The etag is not the current one.
+    #[error("the resource has changed since it was read")]
+    StaleEtag {
+        /// The current one.
+        current: String,
+    },
+    /// The database's.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A bug.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// A malformed request with one fault.
+    pub fn invalid(field: impl Into<String>, description: impl Into<String>) -> Self {
+        Self::Invalid(vec![Violation { field: field.into(), description: description.into() }])
+    }
+}
+
+impl From<Escalation> for Error {
+    fn from(escalation: Escalation) -> Self {
+        Self::Escalation(escalation)
+    }
+}
+
+impl store::Retryable for Error {
+    fn is_retryable(&self) -> bool {
+        matches!(self, Self::Store(error) if store::Retryable::is_retryable(error))
+    }
+}
+
+impl Resource {
+    /// How it is spoken of.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Group => "group",
+            Self::Profile => "profile",
+            Self::ApiToken => "API token",
+            Self::PickListEntry => "pick list entry",
+        }
+    }
+
+    /// The proto message that it is.
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::User => "leadward.v1.User",
+            Self::Group => "leadward.v1.Group",
+            Self::Profile => "leadward.v1.Profile",
+            Self::ApiToken => "leadward.v1.ApiToken",
+            Self::PickListEntry => "leadward.v1.PickListEntry",
+        }
+    }
+}
+
+impl Ineligible {
+    /// How it is spoken of in metadata.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::UserDeactivated => "USER_DEACTIVATED",
+            Self::CannotView => "CANNOT_VIEW",
+            Self::OverCapacity => "OVER_CAPACITY",
+            Self::WrongDesk => "WRONG_DESK",
+        }
+    }
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::UserDeactivated => "they are deactivated",
+            Self::CannotView => "they may not view leads",
+            Self::OverCapacity => "they have as many open leads as their profile allows",
+            Self::WrongDesk => "they are of the other desk",
+        }
+    }
+}
+
+impl Unrevocable {
+    /// How it is spoken of in metadata.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Administrator => "ADMINISTRATOR",
+            Self::CurrentAssignee => "CURRENT_ASSIGNEE",
+        }
+    }
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Administrator => "an administrator's access can't be revoked",
+            Self::CurrentAssignee => "the current assignee's access can't be revoked; reassign the lead instead",
+        }
+    }
+}
+
+fn escalation_text(escalation: &Escalation) -> String {
+    match escalation {
+        Escalation::Myself => "callers can't configure themselves".to_owned(),
+        Escalation::NotBelow(role) => format!("the role {} is not below the caller's", role.word()),
+        Escalation::Action(action) => format!("the caller doesn't hold {} at this level", action.word()),
+        Escalation::Capability(capability) => format!("the caller doesn't hold {}", capability.word()),
+    }
+}
+
+fn violations_text(violations: &[Violation]) -> String {
+    let texts: Vec<_> = violations.iter().map(|v| format!("{}: {}", v.field, v.description)).collect();
+    texts.join("; ")
+}

@@ -1,0 +1,102 @@
+//! What the history says of a change.
+
+use std::collections::BTreeSet;
+
+use super::Result;
+use crate::{
+    access::Caller,
+    model::{
+        Time,
+        history::{Change, HistoryKind},
+        lead::Lead,
+    },
+    store::{
+        Tx,
+        history::{self, Happening},
+    },
+};
+
+/// Appends a lead's change by the caller.
+pub(super) async fn record(
+    tx: &Tx,
+    caller: &Caller,
+    kind: HistoryKind,
+    before: Option<&Lead>,
+    after: &Lead,
+) -> Result<()> {
+    let happening = Happening { lead_id: after.id, kind, changes: changes(before, after) };
+    Ok(history::append(tx, caller.id(), vec![happening]).await?)
+}
+
+/// What differs between a lead before and after, by field.
+pub(super) fn changes(before: Option<&Lead>, after: &Lead) -> Vec<Change> {
+    let now = told(after);
+    let old = before.map(told);
+    let mut changes: Vec<Change> = now
+        .into_iter()
+        .enumerate()
+        .filter_map(|(at, (field, value))| {
+            Change::of(field, old.as_ref().and_then(|old| old.get(at)).and_then(|(_, value)| value.clone()), value)
+        })
+        .collect();
+    let none = Default::default();
+    let old = before.map_or(&none, |lead| &lead.attributes);
+    let names: BTreeSet<&String> = old.keys().chain(after.attributes.keys()).collect();
+    changes.extend(names.into_iter().filter_map(|name| {
+        Change::of(format!("attributes.{name}"), old.get(name).cloned(), after.attributes.get(name).cloned())
+    }));
+    changes
+}
+
+/// Every field that the history tells of, as text. What follows from others (times and versions of changes) is left out.
+fn told(lead: &Lead) -> Vec<(&'static str, Option<String>)> {
+    let Lead {
+        id: _,
+        external_id,
+        name,
+        email,
+        email_confirmed,
+        phone,
+        country,
+        locale,
+        source: _,
+        campaign,
+        attributes: _,
+        stage,
+        next_contact_time,
+        assignee_id,
+        assigned: _,
+        group_id,
+        state,
+        discard_reason,
+        discard_time: _,
+        disposition,
+        resolve_time: _,
+        register_time,
+        first_deposit_time,
+        created_by: _,
+        create_time: _,
+        update_time: _,
+        version: _,
+    } = lead;
+    let time = |time: &Option<Time>| time.map(|t| t.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true));
+    vec![
+        ("external_id", external_id.clone()),
+        ("name", name.clone()),
+        ("email", email.clone()),
+        ("email_confirmed", email_confirmed.then(|| "true".to_owned())),
+        ("phone", phone.clone()),
+        ("country", country.clone()),
+        ("locale", locale.clone()),
+        ("campaign", campaign.clone()),
+        ("stage", stage.clone()),
+        ("next_contact_time", time(next_contact_time)),
+        ("assignee_id", assignee_id.map(|id| id.to_string())),
+        ("group_id", group_id.map(|id| id.to_string())),
+        ("state", Some(state.word().to_owned())),
+        ("discard_reason", discard_reason.clone()),
+        ("disposition", disposition.clone()),
+        ("register_time", time(register_time)),
+        ("first_deposit_time", time(first_deposit_time)),
+    ]
+}

@@ -1,0 +1,154 @@
+//! Who reaches one lead, by which ways; grants and revocations (domain contract, section 5).
+
+use super::{Error, Ineligible, Resource, Result, Unrevocable, leads::lock};
+use crate::{
+    access::{
+        Caller,
+        paths::paths,
+        policy::{Facts, Principal},
+        scope::View,
+    },
+    model::{
+        Time,
+        history::{Change, HistoryKind},
+        ids::{LeadId, UserId},
+        lead::Lead,
+        lead_access::{Access, AccessKind, AccessRow, GrantMode},
+        page::{Page, Paged},
+        permission::Capability,
+        user::UserState,
+    },
+    store::{
+        Store, Tx,
+        history::{self, Happening},
+        lead_access::{self, AtHand},
+        leads::{self, Locked},
+        principals,
+    },
+};
+
+/// How many users are looked at in one go.
+const CHUNK: u32 = 500;
+
+/// A page of the active users who reach a lead, by user ID.
+///
+/// # Errors
+/// CAPABILITY_REQUIRED, LEAD_NOT_FOUND.
+pub async fn list(store: &Store, caller: &Caller, id: LeadId, page: &Page) -> Result<Paged<Access>> {
+    caller.require_directory()?;
+    let lead = leads::get(store, &caller.scope::<View>(), id).await?.ok_or(Error::LeadNotFound)?;
+    let now = crate::store::clock(store).await?;
+    let mut found: Vec<Access> = Vec::new();
+    let mut after = page.after;
+    loop {
+        let users = principals::active(store, &Page { size: CHUNK, after }).await?;
+        let Some(last) = users.last() else { break };
+        after = Some(last.user_id.uuid());
+        let ids: Vec<UserId> = users.iter().map(|user| user.user_id).collect();
+        let rows = lead_access::of_users(store, &lead, &ids).await?;
+        let accesses = users.iter().map(|user| access(user, lead.lead(), &rows, now));
+        found.extend(accesses.filter(|access| !access.paths.is_empty()));
+        if found.len() > page.size as usize {
+            break;
+        }
+    }
+    Ok(page.cut(found, |access| access.user_id.uuid()))
+}
+
+fn access(facts: &Facts, lead: &Lead, rows: &[AccessRow], now: Time) -> Access {
+    let row = rows.iter().find(|row| row.user_id == facts.user_id);
+    Access {
+        user_id: facts.user_id,
+        user_name: facts.name.clone(),
+        paths: paths(&Principal::resolve(facts), lead, row, now),
+    }
+}
+
+/// Gives one user a lead as if it were in their INDIVIDUAL set.
+///
+/// # Errors
+/// CAPABILITY_REQUIRED, LEAD_NOT_FOUND, RESOURCE_NOT_FOUND, SELF_CONFIGURATION, ROLE_NOT_BELOW, INVALID_ARGUMENT, INELIGIBLE_ASSIGNEE.
+pub async fn grant(
+    store: &Store,
+    caller: &Caller,
+    id: LeadId,
+    user_id: UserId,
+    mode: GrantMode,
+    expire_time: Option<Time>,
+) -> Result<Access> {
+    caller.require(Capability::ManageLeadAccess)?;
+    store
+        .write(caller.clone(), move |tx, caller| async move {
+            let lead = lock::<View>(&tx, &caller, id, None).await?;
+            let facts = principals::facts(&tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
+            caller.may_configure(user_id, facts.profile.role)?;
+            if expire_time.is_some_and(|end| end <= tx.now()) {
+                return Err(Error::invalid("expire_time", "must be in the future"));
+            }
+            if facts.state == UserState::Deactivated {
+                return Err(Error::Ineligible(Ineligible::UserDeactivated));
+            }
+            let row = AccessRow {
+                user_id,
+                kind: AccessKind::Granted,
+                mode,
+                expire_time,
+                given_by: caller.id(),
+                give_time: tx.now(),
+            };
+            replace(&tx, &caller, &lead, &row, HistoryKind::AccessGranted).await?;
+            Ok(access(&facts, lead.lead(), &[row], tx.now()))
+        })
+        .await
+}
+
+/// Takes a user's grants on a lead and blocks what a level would still give.
+///
+/// # Errors
+/// CAPABILITY_REQUIRED, LEAD_NOT_FOUND, RESOURCE_NOT_FOUND, REVOCATION_REFUSED, SELF_CONFIGURATION, ROLE_NOT_BELOW.
+pub async fn revoke(store: &Store, caller: &Caller, id: LeadId, user_id: UserId) -> Result<()> {
+    caller.require(Capability::ManageLeadAccess)?;
+    store
+        .write(caller.clone(), move |tx, caller| async move {
+            let lead = lock::<View>(&tx, &caller, id, None).await?;
+            let facts = principals::facts(&tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
+            // These two hold for everyone who asks, so they are said before who may ask.
+            if Principal::resolve(&facts).is_administrator() {
+                return Err(Error::Unrevocable(Unrevocable::Administrator));
+            }
+            if lead.lead().assignee_id == Some(user_id) {
+                return Err(Error::Unrevocable(Unrevocable::CurrentAssignee));
+            }
+            caller.may_configure(user_id, facts.profile.role)?;
+            let row = AccessRow {
+                user_id,
+                kind: AccessKind::Blocked,
+                mode: GrantMode::Full,
+                expire_time: None,
+                given_by: caller.id(),
+                give_time: tx.now(),
+            };
+            replace(&tx, &caller, &lead, &row, HistoryKind::AccessRevoked).await
+        })
+        .await
+}
+
+async fn replace(tx: &Tx, caller: &Caller, lead: &Locked<View>, row: &AccessRow, kind: HistoryKind) -> Result<()> {
+    let before = lead_access::of_users(tx, lead, &[row.user_id]).await?.pop();
+    lead_access::put(tx, lead, row).await?;
+    let field = format!("access.{}", row.user_id);
+    let change = Change::of(field, before.as_ref().map(told), Some(told(row)));
+    let happening = Happening { lead_id: lead.lead_id(), kind, changes: change.into_iter().collect() };
+    Ok(history::append(tx, caller.id(), vec![happening]).await?)
+}
+
+fn told(row: &AccessRow) -> String {
+    let until =
+        row.expire_time.map(|end| format!(" until {}", end.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)));
+    match row.kind {
+        AccessKind::Blocked => row.kind.word().to_owned(),
+        AccessKind::Granted | AccessKind::Retained => {
+            format!("{} {}{}", row.kind.word(), row.mode.word(), until.unwrap_or_default())
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Reading leads, and the changes of their life.
+
+use std::collections::HashMap;
+
+use super::{Error, Result, etag, history, pick_lists};
+use crate::{
+    access::{
+        Caller,
+        scope::{Acts, Assign, Delete, Discard, Edit, Resolve, Retrieve, View},
+    },
+    model::{
+        history::{HistoryEntry, HistoryKind},
+        ids::{EntryId, LeadId, UserId},
+        lead::{DeletionReason, Lead, LeadPatch, LeadState, MatchKey},
+        page::{Page, Paged},
+        permission::Action,
+        pick_list::PickList,
+        user::UserState,
+    },
+    store::{
+        Store, Tx, groups,
+        leads::{self, Keys, Locked, Reached},
+        principals,
+    },
+};
+
+/// One lead that the caller may view.
+///
+/// # Errors
+/// LEAD_NOT_FOUND.
+pub async fn get(store: &Store, caller: &Caller, id: LeadId) -> Result<Lead> {
+    let found = leads::get(store, &caller.scope::<View>(), id).await?;
+    found.map(leads::Found::into_lead).ok_or(Error::LeadNotFound)
+}
+
+/// Those of several leads that the caller may view.
+///
+/// # Errors
+/// The database's.
+pub async fn get_many(store: &Store, caller: &Caller, ids: &[LeadId]) -> Result<HashMap<LeadId, Lead>> {
+    let found = leads::get_many(store, &caller.scope::<View>(), ids).await?;
+    Ok(found.into_iter().map(|found| (found.lead().id, found.into_lead())).collect())
+}
+
+/// A page of the leads on which the caller may do an action.
+///
+/// # Errors
+/// The database's.
+pub async fn list(
+    store: &Store,
+    caller: &Caller,
+    action: Action,
+    states: &[LeadState],
+    page: &Page,
+) -> Result<Paged<Lead>> {
+    let default: &[LeadState] = match action {
+        Action::Retrieve => &[LeadState::Discarded],
+        _ => &[LeadState::Active, LeadState::Resolved],
+    };
+    let states = if states.is_empty() { default } else { states };
+    Ok(leads::list(store, &caller.scope_to(action), states, page).await?)
+}
+
+/// A page of a viewable lead's history.
+///
+/// # Errors
+/// LEAD_NOT_FOUND.
+pub async fn history(store: &Store, caller: &Caller, id: LeadId, page: &Page) -> Result<Paged<HistoryEntry>> {
+    let lead = leads::get(store, &caller.scope::<View>(), id).await?.ok_or(Error::LeadNotFound)?;
+    Ok(crate::store::history::list(store, &lead, page).await?)
+}
+
+/// Changes fields.
+///
+/// # Errors
+/// LEAD_NOT_FOUND, ACTION_NOT_PERMITTED, STALE_ETAG, DUPLICATE_LEAD, PICK_LIST_ENTRY_UNUSABLE, INVALID_ARGUMENT.
+pub async fn update(
+    store: &Store,
+    caller: &Caller,
+    id: LeadId,
+    patch: LeadPatch,
+    etag: Option<String>,
+) -> Result<Lead> {
+    let updated = store
+        .write((caller.clone(), patch, etag), move |tx, args| async move {
+            let (caller, patch, etag) = &*args;
+            let lead = lock::<Edit>(&tx, caller, id, etag.as_deref()).await?;
+            change(&tx, caller, &lead, patch).await
+        })
+        .await;
+    updated.map_err(|error| match error {
+        // Another call took the external ID, or deleted the group, between our look and our write.
+        Error::Store(crate::store::Error::Unique(_)) => Error::DuplicateLead(None),
+        Error::Store(crate::store::Error::Reference(_)) => unknown_group(),
+        other => other,
+    })
+}
+
+/// Changes the fields of a locked lead under the rules of an update.
+pub(super) async fn change(tx: &Tx, caller: &Caller, lead: &Locked<Edit>, patch: &LeadPatch) -> Result<Lead> {
+    let before = lead.lead();
+    let mut patch = patch.clone();
+    let stage = match &patch.stage {
+        Some(Some(name)) if before.stage.as_deref().map(str::to_lowercase) == Some(name.to_lowercase()) => {
+            patch.stage = None;
+            None
+        }
+        Some(Some(name)) => {
+            let entry = pick_lists::usable(tx, PickList::Stage, name, "lead.stage").await?;
+            patch.stage = Some(Some(entry.name));
+            Some(Some(entry.id))
+        }
+        Some(None) => Some(None),
+        None => None,
+    };
+    let after = patch.applied_to(before);
+    if after == *before {
+        return Ok(after);
+    }
+    if after.group_id != before.group_id {
+        regroup(tx, caller, &after).await?;
+    }
+    if after.external_id != before.external_id {
+        unique_external_id(tx, caller, &patch).await?;
+    }
+    let after = leads::set_fields(tx, lead, &after, stage).await?;
+    history::record(tx, caller, HistoryKind::Updated, Some(before), &after).await?;
+    Ok(after)
+}
+
+/// Moving a lead to another group changes who reaches it, so it takes ASSIGN as well.
+async fn regroup(tx: &Tx, caller: &Caller, after: &Lead) -> Result<()> {
+    if leads::get(tx, &caller.scope::<Assign>(), after.id).await?.is_none() {
+        return Err(Error::ActionNotPermitted(Action::Assign));
+    }
+    match after.group_id {
+        Some(group) if groups::get(tx, group).await?.is_none() => Err(unknown_group()),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn unknown_group() -> Error {
+    Error::invalid("lead.group_id", "no such group")
+}
+
+async fn unique_external_id(tx: &Tx, caller: &Caller, patch: &LeadPatch) -> Result<()> {
+    let keys = Keys::of(patch, &[MatchKey::ExternalId]);
+    leads::lock_keys(tx, std::slice::from_ref(&keys)).await?;
+    match leads::existing(tx, std::slice::from_ref(&keys)).await?.find(&keys) {
+        Some((id, key)) => Err(duplicate(tx, caller, id, key).await?),
+        None => Ok(()),
+    }
+}
+
+/// The refusal of a duplicate: it names the lead only to those who may view it.
+pub(super) async fn duplicate(tx: &Tx, caller: &Caller, id: LeadId, key: MatchKey) -> Result<Error> {
+    let seen = leads::get(tx, &caller.scope::<View>(), id).await?;
+    Ok(Error::DuplicateLead(seen.map(|_| (id, key))))
+}
+
+/// Sets an ACTIVE lead aside.
+///
+/// # Errors
+/// LEAD_NOT_FOUND, ACTION_NOT_PERMITTED, STALE_ETAG, LEAD_STATE, PICK_LIST_ENTRY_UNUSABLE, INVALID_ARGUMENT.
+pub async fn discard(store: &Store, caller: &Caller, id: LeadId, reason: String, etag: Option<String>) -> Result<Lead> {
+    store
+        .write((caller.clone(), reason, etag), move |tx, args| async move {
+            let (caller, reason, etag) = &*args;
+            let lead = lock::<Discard>(&tx, caller, id, etag.as_deref()).await?;
+            in_state(&lead, LeadState::Active)?;
+            let reason = pick_lists::usable(&tx, PickList::DiscardReason, reason, "reason").await?;
+            let after = leads::set_discarded(&tx, &lead, reason.id).await?;
+            history::record(&tx, caller, HistoryKind::Discarded, Some(lead.lead()), &after).await?;
+            Ok(after)
+        })
+        .await
+}
+
+/// Brings a DISCARDED lead back with the stage and assignee it had.
+///
+/// # Errors
+/// LEAD_NOT_FOUND, ACTION_NOT_PERMITTED, STALE_ETAG, LEAD_STATE.
+pub async fn retrieve(store: &Store, caller: &Caller, id: LeadId, etag: Option<String>) -> Result<Lead> {
+    store
+        .write((caller.clone(), etag), move |tx, args| async move {
+            let (caller, etag) = &*args;
+            let lead = lock::<Retrieve>(&tx, caller, id, etag.as_deref()).await?;
+            in_state(&lead, LeadState::Discarded)?;
+            let gone = is_gone(&tx, lead.lead().assignee_id).await?;
+            let after = leads::set_retrieved(&tx, &lead, gone).await?;
+            history::record(&tx, caller, HistoryKind::Retrieved, Some(lead.lead()), &after).await?;
+            Ok(after)
+        })
+        .await
+}
+
+async fn is_gone(tx: &Tx, assignee: Option<UserId>) -> Result<bool> {
+    let Some(assignee) = assignee else { return Ok(false) };
+    let facts = principals::facts(tx, assignee).await?;
+    Ok(facts.is_none_or(|facts| facts.state == UserState::Deactivated))
+}
+
+/// Ends the work on an ACTIVE lead with a disposition of the SALES category.
+///
+/// # Errors
+/// LEAD_NOT_FOUND, ACTION_NOT_PERMITTED, STALE_ETAG, LEAD_STATE, PICK_LIST_ENTRY_UNUSABLE, INVALID_ARGUMENT.
+pub async fn resolve(
+    store: &Store,
+    caller: &Caller,
+    id: LeadId,
+    disposition: String,
+    etag: Option<String>,
+) -> Result<Lead> {
+    store
+        .write((caller.clone(), disposition, etag), move |tx, args| async move {
+            let (caller, disposition, etag) = &*args;
+            let lead = lock::<Resolve>(&tx, caller, id, etag.as_deref()).await?;
+            in_state(&lead, LeadState::Active)?;
+            let disposition: EntryId = pick_lists::usable_to_resolve(&tx, disposition).await?;
+            let after = leads::set_resolved(&tx, &lead, disposition).await?;
+            history::record(&tx, caller, HistoryKind::Resolved, Some(lead.lead()), &after).await?;
+            Ok(after)
+        })
+        .await
+}
+
+/// Makes a RESOLVED lead ACTIVE again.
+///
+/// # Errors
+/// LEAD_NOT_FOUND, ACTION_NOT_PERMITTED, STALE_ETAG, LEAD_STATE.
+pub async fn reopen(store: &Store, caller: &Caller, id: LeadId, etag: Option<String>) -> Result<Lead> {
+    store
+        .write((caller.clone(), etag), move |tx, args| async move {
+            let (caller, etag) = &*args;
+            let lead = lock::<Resolve>(&tx, caller, id, etag.as_deref()).await?;
+            in_state(&lead, LeadState::Resolved)?;
+            let after = leads::set_active(&tx, &lead).await?;
+            history::record(&tx, caller, HistoryKind::Reopened, Some(lead.lead()), &after).await?;
+            Ok(after)
+        })
+        .await
+}
+
+/// Erases a lead for good.
+///
+/// # Errors
+/// LEAD_NOT_FOUND, ACTION_NOT_PERMITTED, STALE_ETAG.
+pub async fn delete(
+    store: &Store,
+    caller: &Caller,
+    id: LeadId,
+    reason: DeletionReason,
+    etag: Option<String>,
+) -> Result<()> {
+    store
+        .write((caller.clone(), etag), move |tx, args| async move {
+            let (caller, etag) = &*args;
+            let lead = lock::<Delete>(&tx, caller, id, etag.as_deref()).await?;
+            Ok(leads::delete(&tx, &lead, caller.id(), reason).await?)
+        })
+        .await
+}
+
+/// Locks a lead for an action, in the order of checks: visible, permitted, etag.
+pub(super) async fn lock<A: Acts>(tx: &Tx, caller: &Caller, id: LeadId, etag: Option<&str>) -> Result<Locked<A>> {
+    match leads::lock(tx, caller.scope::<A>(), &caller.scope::<View>(), id).await? {
+        Reached::Covered(lead) => {
+            etag::check(etag, lead.lead().version)?;
+            Ok(lead)
+        }
+        Reached::ViewOnly => Err(Error::ActionNotPermitted(A::ACTION)),
+        Reached::Hidden => Err(Error::LeadNotFound),
+    }
+}
+
+fn in_state<A>(lead: &Locked<A>, needed: LeadState) -> Result<()> {
+    let state = lead.lead().state;
+    if state == needed { Ok(()) } else { Err(Error::LeadState(state)) }
+}

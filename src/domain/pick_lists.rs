@@ -1,0 +1,103 @@
+//! Pick lists: kept by managers, chosen from by everyone.
+
+use super::{Error, Resource, Result, etag};
+use crate::{
+    access::Caller,
+    model::{
+        ids::EntryId,
+        page::{Page, Paged},
+        permission::Role,
+        pick_list::{Category, Entry, PickList},
+    },
+    store::{self, Store, Tx, pick_lists},
+};
+
+/// Adds a choice.
+///
+/// # Errors
+/// ROLE_REQUIRED, DUPLICATE_RESOURCE.
+pub async fn create(
+    store: &Store,
+    caller: &Caller,
+    list: PickList,
+    name: String,
+    category: Option<Category>,
+) -> Result<Entry> {
+    caller.require_role(Role::Manager)?;
+    let created = store
+        .write(name, move |tx, name| async move {
+            let id = pick_lists::insert(&tx, list, &name, category).await?;
+            found(&tx, id).await
+        })
+        .await;
+    created.map_err(name_taken)
+}
+
+/// Renames, disables or enables a choice; none leaves it.
+///
+/// # Errors
+/// ROLE_REQUIRED, RESOURCE_NOT_FOUND, STALE_ETAG, DUPLICATE_RESOURCE.
+pub async fn update(
+    store: &Store,
+    caller: &Caller,
+    id: EntryId,
+    name: Option<String>,
+    disabled: Option<bool>,
+    etag: Option<String>,
+) -> Result<Entry> {
+    caller.require_role(Role::Manager)?;
+    let updated = store
+        .write((name, etag), move |tx, args| async move {
+            let (name, etag) = &*args;
+            let entry = found(&tx, id).await?;
+            etag::check(etag.as_deref(), entry.version)?;
+            let name = name.as_ref().unwrap_or(&entry.name);
+            let disabled = disabled.unwrap_or(entry.disabled);
+            if *name != entry.name || disabled != entry.disabled {
+                pick_lists::update(&tx, id, name, disabled).await?;
+            }
+            found(&tx, id).await
+        })
+        .await;
+    updated.map_err(name_taken)
+}
+
+/// A page of choices.
+///
+/// # Errors
+/// The database's.
+pub async fn list(store: &Store, list: Option<PickList>, disabled: bool, page: &Page) -> Result<Paged<Entry>> {
+    Ok(pick_lists::list(store, list, disabled, page).await?)
+}
+
+/// The entry that a field names, if it can be chosen.
+pub(super) async fn usable(tx: &Tx, list: PickList, name: &str, field: &'static str) -> Result<Entry> {
+    let entry = pick_lists::by_name(tx, list, name).await?;
+    let entry = entry.ok_or_else(|| Error::invalid(field, format!("not in the pick list {}", list.word())))?;
+    if entry.disabled {
+        return Err(Error::EntryUnusable("this pick list entry is disabled"));
+    }
+    Ok(entry)
+}
+
+/// The disposition of this name, if the work on a lead can end with it.
+pub(super) async fn usable_to_resolve(tx: &Tx, name: &str) -> Result<EntryId> {
+    let entry = usable(tx, PickList::Disposition, name, "disposition").await?;
+    match entry.category {
+        Some(Category::Sales) => Ok(entry.id),
+        _ => Err(Error::EntryUnusable("this disposition is not of the category SALES")),
+    }
+}
+
+async fn found(tx: &Tx, id: EntryId) -> Result<Entry> {
+    pick_lists::get(tx, id).await?.ok_or(Error::NotFound(Resource::PickListEntry))
+}
+
+fn name_taken(error: Error) -> Error {
+    match error {
+        Error::Store(store::Error::Unique(_)) => {
+            Error::DuplicateResource { resource: Resource::PickListEntry, field: "name" }
+        }
+        other => other,
+    }
+}

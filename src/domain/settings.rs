@@ -1,0 +1,58 @@
+//! What holds for the whole service.
+
+use std::time::Duration;
+
+use super::{Result, etag};
+use crate::{
+    access::Caller,
+    model::{
+        permission::Capability,
+        settings::{PolicyKind, Settings},
+    },
+    store::{self, Store, settings},
+};
+
+/// What to change of the settings; none: leave it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SettingsPatch {
+    /// What a reassignment does.
+    pub policy: Option<PolicyKind>,
+    /// How long KEEP_UNTIL keeps.
+    pub keep_duration: Option<Duration>,
+    /// Whether assignment heeds desks.
+    pub enforce_desks: Option<bool>,
+}
+
+/// The settings.
+///
+/// # Errors
+/// CAPABILITY_REQUIRED.
+pub async fn get(store: &Store, caller: &Caller) -> Result<Settings> {
+    caller.require_any(&[Capability::ManageSettings, Capability::ConfigurePermissions])?;
+    Ok(settings::get(store).await?)
+}
+
+/// Changes the settings.
+///
+/// # Errors
+/// CAPABILITY_REQUIRED, STALE_ETAG.
+pub async fn update(store: &Store, caller: &Caller, patch: SettingsPatch, etag: Option<String>) -> Result<Settings> {
+    caller.require(Capability::ManageSettings)?;
+    store
+        .write(etag, move |tx, etag| async move {
+            let before = settings::get(&tx).await?;
+            etag::check(etag.as_deref(), before.version)?;
+            let SettingsPatch { policy, keep_duration, enforce_desks } = patch;
+            let after = Settings {
+                policy: policy.unwrap_or(before.policy),
+                keep_duration: keep_duration.unwrap_or(before.keep_duration),
+                enforce_desks: enforce_desks.unwrap_or(before.enforce_desks),
+                ..before
+            };
+            if after != before && !settings::update(&tx, &after).await? {
+                return Err(store::Error::Conflict(None).into());
+            }
+            Ok(settings::get(&tx).await?)
+        })
+        .await
+}

@@ -1,0 +1,81 @@
+//! API tokens. Whoever makes a token for a user can act as that user, so it hands out all that the user holds.
+
+use super::{Error, Resource, Result};
+use crate::{
+    access::{Caller, token::ApiSecret},
+    model::{
+        Time,
+        ids::{TokenId, UserId},
+        page::{Page, Paged},
+        permission::Capability,
+        user::ApiToken,
+    },
+    store::{Store, principals, tokens},
+};
+
+/// Makes a token; the secret is in the answer and nowhere else.
+///
+/// # Errors
+/// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, ROLE_NOT_BELOW, ESCALATION, INVALID_ARGUMENT.
+pub async fn create(
+    store: &Store,
+    caller: &Caller,
+    user_id: UserId,
+    label: String,
+    expire_time: Option<Time>,
+) -> Result<(ApiToken, ApiSecret)> {
+    caller.require(Capability::ManageDirectory)?;
+    let secret = generate()?;
+    let hash = secret.hash();
+    let token = store
+        .write((caller.clone(), label, hash), move |tx, args| async move {
+            let (caller, label, hash) = &*args;
+            let facts = principals::facts(&tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
+            if user_id != caller.id() {
+                caller.may_hand_out(None, &facts)?;
+            }
+            if expire_time.is_some_and(|end| end <= tx.now()) {
+                return Err(Error::invalid("expire_time", "must be in the future"));
+            }
+            Ok(tokens::insert(&tx, user_id, label, expire_time, hash).await?)
+        })
+        .await?;
+    Ok((token, secret))
+}
+
+/// A page of a user's tokens.
+///
+/// # Errors
+/// CAPABILITY_REQUIRED for another's.
+pub async fn list(store: &Store, caller: &Caller, user_id: UserId, page: &Page) -> Result<Paged<ApiToken>> {
+    if user_id != caller.id() {
+        caller.require(Capability::ManageDirectory)?;
+    }
+    Ok(tokens::list(store, user_id, page).await?)
+}
+
+/// Ends a token. Another's looks absent to those who may not end it.
+///
+/// # Errors
+/// RESOURCE_NOT_FOUND, ROLE_NOT_BELOW.
+pub async fn revoke(store: &Store, caller: &Caller, id: TokenId) -> Result<ApiToken> {
+    store
+        .write(caller.clone(), move |tx, caller| async move {
+            let absent = || Error::NotFound(Resource::ApiToken);
+            let token = tokens::get(&tx, id).await?.ok_or_else(absent)?;
+            if token.user_id != caller.id() {
+                if !caller.holds(Capability::ManageDirectory) {
+                    return Err(absent());
+                }
+                let facts = principals::facts(&tx, token.user_id).await?.ok_or_else(absent)?;
+                caller.is_above(facts.profile.role)?;
+            }
+            tokens::revoke(&tx, id).await?;
+            tokens::get(&tx, id).await?.ok_or_else(absent)
+        })
+        .await
+}
+
+pub(super) fn generate() -> Result<ApiSecret> {
+    ApiSecret::generate().map_err(|error| Error::Internal(format!("no randomness for a token: {error}")))
+}

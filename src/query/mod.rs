@@ -1,0 +1,3 @@
+//! How lists are asked for. No I/O.
+
+pub mod page_token;

@@ -1,0 +1,221 @@
+//! AssignmentService.
+
+use tonic::{Request, Response, Status};
+
+use super::{
+    Api, Listing, caller,
+    convert::{self, Faults, etag},
+    status,
+};
+use crate::{
+    access::Caller,
+    domain::{
+        Result,
+        assignment::{self, Assignment},
+        lead_access, leads,
+    },
+    model::{
+        ids::{LeadId, UserId},
+        permission::Capability,
+    },
+    proto::{self, assignment_service_server::AssignmentService},
+};
+
+#[tonic::async_trait]
+impl AssignmentService for Api {
+    async fn assign_lead(
+        &self,
+        request: Request<proto::AssignLeadRequest>,
+    ) -> Result<Response<proto::AssignLeadResponse>, Status> {
+        let caller = caller(&request)?;
+        assign(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn unassign_lead(
+        &self,
+        request: Request<proto::UnassignLeadRequest>,
+    ) -> Result<Response<proto::UnassignLeadResponse>, Status> {
+        let caller = caller(&request)?;
+        unassign(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn resolve_lead(
+        &self,
+        request: Request<proto::ResolveLeadRequest>,
+    ) -> Result<Response<proto::ResolveLeadResponse>, Status> {
+        let caller = caller(&request)?;
+        resolve(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn list_assigned_leads(
+        &self,
+        request: Request<proto::ListAssignedLeadsRequest>,
+    ) -> Result<Response<proto::ListAssignedLeadsResponse>, Status> {
+        let caller = caller(&request)?;
+        list_assigned(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn list_lead_access(
+        &self,
+        request: Request<proto::ListLeadAccessRequest>,
+    ) -> Result<Response<proto::ListLeadAccessResponse>, Status> {
+        let caller = caller(&request)?;
+        list_access(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn grant_lead_access(
+        &self,
+        request: Request<proto::GrantLeadAccessRequest>,
+    ) -> Result<Response<proto::GrantLeadAccessResponse>, Status> {
+        let caller = caller(&request)?;
+        grant(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn revoke_lead_access(
+        &self,
+        request: Request<proto::RevokeLeadAccessRequest>,
+    ) -> Result<Response<proto::RevokeLeadAccessResponse>, Status> {
+        let caller = caller(&request)?;
+        revoke(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+}
+
+async fn assign(api: &Api, caller: &Caller, request: proto::AssignLeadRequest) -> Result<proto::AssignLeadResponse> {
+    may_override(caller, request.revocation_policy)?;
+    let mut faults = Faults::default();
+    let lead_id = faults.id("lead_id", &request.lead_id);
+    let assignee_id = faults.id("assignee_id", &request.assignee_id);
+    let policy = faults.policy(request.revocation_policy, request.keep_duration);
+    let (lead_id, assignee_id) = faults.unless(lead_id.zip(assignee_id))?;
+    let assignment = Assignment {
+        lead_id,
+        assignee_id: Some(assignee_id),
+        policy,
+        etag: etag(&request.etag),
+        validate_only: request.validate_only,
+    };
+    let done = assignment::assign(&api.store, caller, assignment).await?;
+    Ok(proto::AssignLeadResponse {
+        lead: Some(convert::lead(done.lead)),
+        previous_assignee: done.previous.map(convert::previous),
+    })
+}
+
+async fn unassign(
+    api: &Api,
+    caller: &Caller,
+    request: proto::UnassignLeadRequest,
+) -> Result<proto::UnassignLeadResponse> {
+    may_override(caller, request.revocation_policy)?;
+    let mut faults = Faults::default();
+    let lead_id = faults.id("lead_id", &request.lead_id);
+    let policy = faults.policy(request.revocation_policy, request.keep_duration);
+    let assignment = Assignment {
+        lead_id: faults.unless(lead_id)?,
+        assignee_id: None,
+        policy,
+        etag: etag(&request.etag),
+        validate_only: request.validate_only,
+    };
+    let done = assignment::assign(&api.store, caller, assignment).await?;
+    Ok(proto::UnassignLeadResponse {
+        lead: Some(convert::lead(done.lead)),
+        previous_assignee: done.previous.map(convert::previous),
+    })
+}
+
+/// Saying another policy than the settings' is a method of its own as far as capabilities go, so it is asked first.
+fn may_override(caller: &Caller, policy: i32) -> Result<()> {
+    if policy == proto::RevocationPolicy::Unspecified as i32 {
+        return Ok(());
+    }
+    caller.require(Capability::ManageLeadAccess)
+}
+
+async fn resolve(api: &Api, caller: &Caller, request: proto::ResolveLeadRequest) -> Result<proto::ResolveLeadResponse> {
+    let mut faults = Faults::default();
+    let id = faults.id("lead_id", &request.lead_id);
+    let disposition = faults.name("disposition", Some(&request.disposition), 100);
+    let (id, disposition) = faults.unless(id.zip(disposition))?;
+    let lead = leads::resolve(&api.store, caller, id, disposition, etag(&request.etag)).await?;
+    Ok(proto::ResolveLeadResponse { lead: Some(convert::lead(lead)) })
+}
+
+async fn list_assigned(
+    api: &Api,
+    caller: &Caller,
+    mut request: proto::ListAssignedLeadsRequest,
+) -> Result<proto::ListAssignedLeadsResponse> {
+    let mut faults = Faults::default();
+    let user_id = faults.optional_id("user_id", &request.user_id).unwrap_or(caller.id());
+    let states = faults.states(&request.states);
+    let size = faults.page_size(std::mem::take(&mut request.page_size));
+    faults.unless(Some(()))?;
+    let token = std::mem::take(&mut request.page_token);
+    let (page, pages) = api.page(caller, &request, size, &token)?;
+    let paged = assignment::assigned_leads(&api.store, caller, user_id, &states, &page).await?;
+    let next_page_token = pages.next(&paged)?;
+    Ok(proto::ListAssignedLeadsResponse { leads: paged.rows.into_iter().map(convert::lead).collect(), next_page_token })
+}
+
+async fn list_access(
+    api: &Api,
+    caller: &Caller,
+    mut request: proto::ListLeadAccessRequest,
+) -> Result<proto::ListLeadAccessResponse> {
+    caller.require_directory()?;
+    let mut faults = Faults::default();
+    let lead_id = faults.id::<LeadId>("lead_id", &request.lead_id);
+    let size = faults.page_size(std::mem::take(&mut request.page_size));
+    let lead_id = faults.unless(lead_id)?;
+    let token = std::mem::take(&mut request.page_token);
+    let (page, pages) = api.page(caller, &request, size, &token)?;
+    let paged = lead_access::list(&api.store, caller, lead_id, &page).await?;
+    let next_page_token = pages.next(&paged)?;
+    Ok(proto::ListLeadAccessResponse {
+        accesses: paged.rows.into_iter().map(convert::access).collect(),
+        next_page_token,
+    })
+}
+
+async fn grant(
+    api: &Api,
+    caller: &Caller,
+    request: proto::GrantLeadAccessRequest,
+) -> Result<proto::GrantLeadAccessResponse> {
+    caller.require(Capability::ManageLeadAccess)?;
+    let mut faults = Faults::default();
+    let lead_id = faults.id::<LeadId>("lead_id", &request.lead_id);
+    let user_id = faults.id::<UserId>("user_id", &request.user_id);
+    let mode = faults.grant_mode(request.mode);
+    let expires = faults.time("expire_time", request.expire_time);
+    let (lead_id, user_id) = faults.unless(lead_id.zip(user_id))?;
+    let access = lead_access::grant(&api.store, caller, lead_id, user_id, mode, expires).await?;
+    Ok(proto::GrantLeadAccessResponse { access: Some(convert::access(access)) })
+}
+
+async fn revoke(
+    api: &Api,
+    caller: &Caller,
+    request: proto::RevokeLeadAccessRequest,
+) -> Result<proto::RevokeLeadAccessResponse> {
+    caller.require(Capability::ManageLeadAccess)?;
+    let mut faults = Faults::default();
+    let lead_id = faults.id::<LeadId>("lead_id", &request.lead_id);
+    let user_id = faults.id::<UserId>("user_id", &request.user_id);
+    let (lead_id, user_id) = faults.unless(lead_id.zip(user_id))?;
+    lead_access::revoke(&api.store, caller, lead_id, user_id).await?;
+    Ok(proto::RevokeLeadAccessResponse {})
+}
+
+impl Listing for proto::ListAssignedLeadsRequest {
+    fn method(&self) -> &'static str {
+        "ListAssignedLeads"
+    }
+}
+
+impl Listing for proto::ListLeadAccessRequest {
+    fn method(&self) -> &'static str {
+        "ListLeadAccess"
+    }
+}

@@ -1,0 +1,63 @@
+//! Access lists and what assignments did.
+
+use super::{Faults, action, id_text, policy, timestamp};
+use crate::{
+    domain::assignment::Previous,
+    model::lead_access::{Access, GrantMode, Path, Way},
+    proto,
+};
+
+/// A user who reaches a lead as sent.
+pub(in crate::rpc) fn access(access: Access) -> proto::LeadAccess {
+    let Access { user_id, user_name, paths } = access;
+    proto::LeadAccess { user_id: user_id.to_string(), user_name, paths: paths.into_iter().map(path).collect() }
+}
+
+fn path(path: Path) -> proto::LeadAccessPath {
+    let Path { way, actions, mode, given, expire_time } = path;
+    proto::LeadAccessPath {
+        path: match way {
+            Way::Assigned => proto::AccessPath::Assigned,
+            Way::Granted => proto::AccessPath::Granted,
+            Way::Retained => proto::AccessPath::Retained,
+            Way::Group => proto::AccessPath::Group,
+            Way::Unassigned => proto::AccessPath::Unassigned,
+            Way::Complete => proto::AccessPath::Complete,
+            Way::Administrator => proto::AccessPath::Administrator,
+        }
+        .into(),
+        actions: actions.into_iter().map(|of| action(of).into()).collect(),
+        mode: match mode {
+            None => proto::GrantMode::Unspecified,
+            Some(GrantMode::Full) => proto::GrantMode::Full,
+            Some(GrantMode::ViewOnly) => proto::GrantMode::ViewOnly,
+        }
+        .into(),
+        given_by: id_text(given.map(|(by, _)| by)),
+        give_time: given.map(|(_, at)| timestamp(at)),
+        expire_time: expire_time.map(timestamp),
+    }
+}
+
+/// What happened to a previous assignee as sent.
+pub(in crate::rpc) fn previous(previous: Previous) -> proto::PreviousAssignee {
+    let Previous { user_id, policy: applied, expire_time, remaining } = previous;
+    proto::PreviousAssignee {
+        user_id: user_id.to_string(),
+        policy: policy(applied).into(),
+        expire_time: expire_time.map(timestamp),
+        remaining_paths: remaining.into_iter().map(path).collect(),
+    }
+}
+
+impl Faults {
+    /// What a grant gives; unspecified means FULL.
+    pub fn grant_mode(&mut self, given: i32) -> GrantMode {
+        let mode = match proto::GrantMode::try_from(given) {
+            Ok(proto::GrantMode::Unspecified | proto::GrantMode::Full) => Some(GrantMode::Full),
+            Ok(proto::GrantMode::ViewOnly) => Some(GrantMode::ViewOnly),
+            Err(_) => None,
+        };
+        self.some("mode", "is not a mode", mode).unwrap_or(GrantMode::ViewOnly)
+    }
+}

@@ -1,0 +1,377 @@
+//! DirectoryService.
+
+use tonic::{Request, Response, Status};
+
+use super::{
+    Api, Listing, caller,
+    convert::{self, Faults, etag},
+    status,
+};
+use crate::{
+    access::Caller,
+    domain::{Result, directory, groups, tokens},
+    model::{
+        ids::{GroupId, TokenId, UserId},
+        permission::Capability,
+    },
+    proto::{self, directory_service_server::DirectoryService},
+};
+
+#[tonic::async_trait]
+impl DirectoryService for Api {
+    async fn who_am_i(
+        &self,
+        request: Request<proto::WhoAmIRequest>,
+    ) -> Result<Response<proto::WhoAmIResponse>, Status> {
+        let caller = caller(&request)?;
+        who_am_i(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn create_user(
+        &self,
+        request: Request<proto::CreateUserRequest>,
+    ) -> Result<Response<proto::CreateUserResponse>, Status> {
+        let caller = caller(&request)?;
+        create_user(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn get_user(
+        &self,
+        request: Request<proto::GetUserRequest>,
+    ) -> Result<Response<proto::GetUserResponse>, Status> {
+        let caller = caller(&request)?;
+        get_user(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn list_users(
+        &self,
+        request: Request<proto::ListUsersRequest>,
+    ) -> Result<Response<proto::ListUsersResponse>, Status> {
+        let caller = caller(&request)?;
+        list_users(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn update_user(
+        &self,
+        request: Request<proto::UpdateUserRequest>,
+    ) -> Result<Response<proto::UpdateUserResponse>, Status> {
+        let caller = caller(&request)?;
+        update_user(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn deactivate_user(
+        &self,
+        request: Request<proto::DeactivateUserRequest>,
+    ) -> Result<Response<proto::DeactivateUserResponse>, Status> {
+        let caller = caller(&request)?;
+        deactivate_user(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn reactivate_user(
+        &self,
+        request: Request<proto::ReactivateUserRequest>,
+    ) -> Result<Response<proto::ReactivateUserResponse>, Status> {
+        let caller = caller(&request)?;
+        reactivate_user(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn create_group(
+        &self,
+        request: Request<proto::CreateGroupRequest>,
+    ) -> Result<Response<proto::CreateGroupResponse>, Status> {
+        let caller = caller(&request)?;
+        create_group(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn update_group(
+        &self,
+        request: Request<proto::UpdateGroupRequest>,
+    ) -> Result<Response<proto::UpdateGroupResponse>, Status> {
+        let caller = caller(&request)?;
+        update_group(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn list_groups(
+        &self,
+        request: Request<proto::ListGroupsRequest>,
+    ) -> Result<Response<proto::ListGroupsResponse>, Status> {
+        let caller = caller(&request)?;
+        list_groups(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn delete_group(
+        &self,
+        request: Request<proto::DeleteGroupRequest>,
+    ) -> Result<Response<proto::DeleteGroupResponse>, Status> {
+        let caller = caller(&request)?;
+        delete_group(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn add_group_members(
+        &self,
+        request: Request<proto::AddGroupMembersRequest>,
+    ) -> Result<Response<proto::AddGroupMembersResponse>, Status> {
+        let caller = caller(&request)?;
+        add_members(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn remove_group_members(
+        &self,
+        request: Request<proto::RemoveGroupMembersRequest>,
+    ) -> Result<Response<proto::RemoveGroupMembersResponse>, Status> {
+        let caller = caller(&request)?;
+        remove_members(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn create_api_token(
+        &self,
+        request: Request<proto::CreateApiTokenRequest>,
+    ) -> Result<Response<proto::CreateApiTokenResponse>, Status> {
+        let caller = caller(&request)?;
+        create_token(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn list_api_tokens(
+        &self,
+        request: Request<proto::ListApiTokensRequest>,
+    ) -> Result<Response<proto::ListApiTokensResponse>, Status> {
+        let caller = caller(&request)?;
+        list_tokens(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn revoke_api_token(
+        &self,
+        request: Request<proto::RevokeApiTokenRequest>,
+    ) -> Result<Response<proto::RevokeApiTokenResponse>, Status> {
+        let caller = caller(&request)?;
+        revoke_token(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+}
+
+async fn who_am_i(api: &Api, caller: &Caller, _: proto::WhoAmIRequest) -> Result<proto::WhoAmIResponse> {
+    let (user, profile_name) = directory::who_am_i(&api.store, caller).await?;
+    Ok(proto::WhoAmIResponse {
+        user: Some(convert::user(user)),
+        role: convert::role(caller.role).into(),
+        profile_name,
+        capabilities: convert::capabilities(&caller.capabilities),
+    })
+}
+
+async fn create_user(
+    api: &Api,
+    caller: &Caller,
+    request: proto::CreateUserRequest,
+) -> Result<proto::CreateUserResponse> {
+    caller.require(Capability::ManageDirectory)?;
+    let mut faults = Faults::default();
+    let new = faults.new_user(request.user.unwrap_or_default());
+    let user = directory::create(&api.store, caller, faults.unless(new)?).await?;
+    Ok(proto::CreateUserResponse { user: Some(convert::user(user)) })
+}
+
+async fn get_user(api: &Api, caller: &Caller, request: proto::GetUserRequest) -> Result<proto::GetUserResponse> {
+    let mut faults = Faults::default();
+    let id = faults.id("user_id", &request.user_id);
+    let user = directory::get(&api.store, caller, faults.unless(id)?).await?;
+    Ok(proto::GetUserResponse { user: Some(convert::user(user)) })
+}
+
+async fn list_users(
+    api: &Api,
+    caller: &Caller,
+    mut request: proto::ListUsersRequest,
+) -> Result<proto::ListUsersResponse> {
+    caller.require_directory()?;
+    let mut faults = Faults::default();
+    let group = faults.optional_id("group_id", &request.group_id);
+    let size = faults.page_size(std::mem::take(&mut request.page_size));
+    faults.unless(Some(()))?;
+    let token = std::mem::take(&mut request.page_token);
+    let (page, pages) = api.page(caller, &request, size, &token)?;
+    let paged = directory::list(&api.store, caller, group, request.include_deactivated, &page).await?;
+    let next_page_token = pages.next(&paged)?;
+    Ok(proto::ListUsersResponse { users: paged.rows.into_iter().map(convert::user).collect(), next_page_token })
+}
+
+async fn update_user(
+    api: &Api,
+    caller: &Caller,
+    request: proto::UpdateUserRequest,
+) -> Result<proto::UpdateUserResponse> {
+    caller.require(Capability::ManageDirectory)?;
+    let mut faults = Faults::default();
+    let given = request.user.unwrap_or_default();
+    let id = faults.id::<UserId>("user.id", &given.id);
+    let etag = etag(&given.etag);
+    let patch = faults.user_patch(given, request.update_mask);
+    let user = directory::update(&api.store, caller, faults.unless(id)?, patch, etag).await?;
+    Ok(proto::UpdateUserResponse { user: Some(convert::user(user)) })
+}
+
+async fn deactivate_user(
+    api: &Api,
+    caller: &Caller,
+    request: proto::DeactivateUserRequest,
+) -> Result<proto::DeactivateUserResponse> {
+    caller.require(Capability::ManageDirectory)?;
+    let mut faults = Faults::default();
+    let id = faults.id("user_id", &request.user_id);
+    let user = directory::deactivate(&api.store, caller, faults.unless(id)?).await?;
+    Ok(proto::DeactivateUserResponse { user: Some(convert::user(user)) })
+}
+
+async fn reactivate_user(
+    api: &Api,
+    caller: &Caller,
+    request: proto::ReactivateUserRequest,
+) -> Result<proto::ReactivateUserResponse> {
+    caller.require(Capability::ManageDirectory)?;
+    let mut faults = Faults::default();
+    let id = faults.id("user_id", &request.user_id);
+    let user = directory::reactivate(&api.store, caller, faults.unless(id)?).await?;
+    Ok(proto::ReactivateUserResponse { user: Some(convert::user(user)) })
+}
+
+async fn create_group(
+    api: &Api,
+    caller: &Caller,
+    request: proto::CreateGroupRequest,
+) -> Result<proto::CreateGroupResponse> {
+    caller.require(Capability::ManageDirectory)?;
+    let mut faults = Faults::default();
+    let name = faults.name("group.name", request.group.unwrap_or_default().name.as_deref(), 100);
+    let group = groups::create(&api.store, caller, faults.unless(name)?).await?;
+    Ok(proto::CreateGroupResponse { group: Some(convert::group(group)) })
+}
+
+async fn update_group(
+    api: &Api,
+    caller: &Caller,
+    request: proto::UpdateGroupRequest,
+) -> Result<proto::UpdateGroupResponse> {
+    caller.require(Capability::ManageDirectory)?;
+    let mut faults = Faults::default();
+    let given = request.group.unwrap_or_default();
+    let id = faults.id::<GroupId>("group.id", &given.id);
+    let name = faults.group_patch(&given, request.update_mask);
+    let group = groups::rename(&api.store, caller, faults.unless(id)?, name, etag(&given.etag)).await?;
+    Ok(proto::UpdateGroupResponse { group: Some(convert::group(group)) })
+}
+
+async fn list_groups(
+    api: &Api,
+    caller: &Caller,
+    mut request: proto::ListGroupsRequest,
+) -> Result<proto::ListGroupsResponse> {
+    caller.require_directory()?;
+    let mut faults = Faults::default();
+    let size = faults.page_size(std::mem::take(&mut request.page_size));
+    faults.unless(Some(()))?;
+    let token = std::mem::take(&mut request.page_token);
+    let (page, pages) = api.page(caller, &request, size, &token)?;
+    let paged = groups::list(&api.store, caller, &page).await?;
+    let next_page_token = pages.next(&paged)?;
+    Ok(proto::ListGroupsResponse { groups: paged.rows.into_iter().map(convert::group).collect(), next_page_token })
+}
+
+async fn delete_group(
+    api: &Api,
+    caller: &Caller,
+    request: proto::DeleteGroupRequest,
+) -> Result<proto::DeleteGroupResponse> {
+    caller.require(Capability::ManageDirectory)?;
+    let mut faults = Faults::default();
+    let id = faults.id("group_id", &request.group_id);
+    groups::delete(&api.store, caller, faults.unless(id)?).await?;
+    Ok(proto::DeleteGroupResponse {})
+}
+
+async fn add_members(
+    api: &Api,
+    caller: &Caller,
+    request: proto::AddGroupMembersRequest,
+) -> Result<proto::AddGroupMembersResponse> {
+    caller.require(Capability::ManageDirectory)?;
+    let mut faults = Faults::default();
+    let id = faults.id::<GroupId>("group_id", &request.group_id);
+    let members = faults.ids::<UserId>("user_ids", &request.user_ids);
+    let (id, members) = faults.unless(id.zip(members))?;
+    let group = groups::add_members(&api.store, caller, id, members).await?;
+    Ok(proto::AddGroupMembersResponse { group: Some(convert::group(group)) })
+}
+
+async fn remove_members(
+    api: &Api,
+    caller: &Caller,
+    request: proto::RemoveGroupMembersRequest,
+) -> Result<proto::RemoveGroupMembersResponse> {
+    caller.require(Capability::ManageDirectory)?;
+    let mut faults = Faults::default();
+    let id = faults.id::<GroupId>("group_id", &request.group_id);
+    let members = faults.ids::<UserId>("user_ids", &request.user_ids);
+    let (id, members) = faults.unless(id.zip(members))?;
+    let group = groups::remove_members(&api.store, caller, id, members).await?;
+    Ok(proto::RemoveGroupMembersResponse { group: Some(convert::group(group)) })
+}
+
+async fn create_token(
+    api: &Api,
+    caller: &Caller,
+    request: proto::CreateApiTokenRequest,
+) -> Result<proto::CreateApiTokenResponse> {
+    caller.require(Capability::ManageDirectory)?;
+    let mut faults = Faults::default();
+    let id = faults.id::<UserId>("user_id", &request.user_id);
+    let label = faults.line("label", &request.label, 100);
+    let expires = faults.time("expire_time", request.expire_time);
+    let (id, label) = faults.unless(id.zip(label))?;
+    let (token, secret) = tokens::create(&api.store, caller, id, label, expires).await?;
+    Ok(proto::CreateApiTokenResponse { api_token: Some(convert::api_token(token)), secret: secret.expose().to_owned() })
+}
+
+async fn list_tokens(
+    api: &Api,
+    caller: &Caller,
+    mut request: proto::ListApiTokensRequest,
+) -> Result<proto::ListApiTokensResponse> {
+    let mut faults = Faults::default();
+    let user_id = faults.optional_id("user_id", &request.user_id).unwrap_or(caller.id());
+    let size = faults.page_size(std::mem::take(&mut request.page_size));
+    faults.unless(Some(()))?;
+    let token = std::mem::take(&mut request.page_token);
+    let (page, pages) = api.page(caller, &request, size, &token)?;
+    let paged = tokens::list(&api.store, caller, user_id, &page).await?;
+    let next_page_token = pages.next(&paged)?;
+    let api_tokens = paged.rows.into_iter().map(convert::api_token).collect();
+    Ok(proto::ListApiTokensResponse { api_tokens, next_page_token })
+}
+
+async fn revoke_token(
+    api: &Api,
+    caller: &Caller,
+    request: proto::RevokeApiTokenRequest,
+) -> Result<proto::RevokeApiTokenResponse> {
+    let mut faults = Faults::default();
+    let id = faults.id::<TokenId>("api_token_id", &request.api_token_id);
+    let token = tokens::revoke(&api.store, caller, faults.unless(id)?).await?;
+    Ok(proto::RevokeApiTokenResponse { api_token: Some(convert::api_token(token)) })
+}
+
+impl Listing for proto::ListUsersRequest {
+    fn method(&self) -> &'static str {
+        "ListUsers"
+    }
+}
+
+impl Listing for proto::ListGroupsRequest {
+    fn method(&self) -> &'static str {
+        "ListGroups"
+    }
+}
+
+impl Listing for proto::ListApiTokensRequest {
+    fn method(&self) -> &'static str {
+        "ListApiTokens"
+    }
+}

@@ -1,0 +1,106 @@
+//! ImportLeads: rows in, outcomes out. One message is one transaction, and the next is not read before its outcomes are taken.
+
+use std::pin::Pin;
+
+use futures::Stream;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
+
+use super::{
+    convert::{Faults, MOST_ITEMS},
+    status,
+};
+use crate::{
+    access::{Caller, resolve},
+    domain::{
+        Error, Result,
+        creation::{self, Intake, Row},
+    },
+    model::lead::Duplicates,
+    proto::{self, ImportOutcome},
+    store::Store,
+};
+
+/// The outcomes of an import as they come.
+pub type Outcomes = Pin<Box<dyn Stream<Item = Result<proto::ImportLeadsResponse, Status>> + Send>>;
+
+/// How many answers may wait for a client that doesn't read them.
+const WAITING: usize = 1;
+
+/// Takes an import in until its stream ends, a message is malformed, or the caller loses what they had.
+pub fn run(store: Store, caller: Caller, rows: Streaming<proto::ImportLeadsRequest>) -> Outcomes {
+    let (answers, outcomes) = mpsc::channel(WAITING);
+    tokio::spawn(async move {
+        if let Err(refusal) = take_all(&store, caller, rows, &answers).await {
+            // Nobody listens any more where this can't be sent.
+            let _ = answers.send(Err(refusal)).await;
+        }
+    });
+    Box::pin(ReceiverStream::new(outcomes))
+}
+
+async fn take_all(
+    store: &Store,
+    mut caller: Caller,
+    mut messages: Streaming<proto::ImportLeadsRequest>,
+    answers: &mpsc::Sender<Result<proto::ImportLeadsResponse, Status>>,
+) -> Result<(), Status> {
+    let Some(first) = messages.message().await? else { return Ok(()) };
+    let duplicates = parse_options(first.options.unwrap_or_default()).map_err(status::of)?;
+    let mut next = Some(proto::ImportLeadsRequest { options: None, ..first });
+    while let Some(message) = next {
+        if message.options.is_some() {
+            return Err(status::of(Error::invalid("options", "belong in the first message")));
+        }
+        // An import can last; what was taken from its caller since it began is gone for its next rows.
+        caller = resolve::again(store, &caller).await.map_err(status::of)?;
+        creation::may_import(&caller).map_err(status::of)?;
+        let results = take(store, &caller, message.rows, &duplicates).await.map_err(status::of)?;
+        let answered = results.is_empty() || answers.send(Ok(proto::ImportLeadsResponse { results })).await.is_ok();
+        if !answered {
+            return Ok(());
+        }
+        next = messages.message().await?;
+    }
+    Ok(())
+}
+
+fn parse_options(options: proto::ImportOptions) -> Result<Duplicates> {
+    let mut faults = Faults::default();
+    let duplicates = faults.duplicates("options.", options.on_duplicate, &options.match_keys);
+    faults.unless(Some(duplicates))
+}
+
+async fn take(
+    store: &Store,
+    caller: &Caller,
+    rows: Vec<proto::ImportRow>,
+    duplicates: &Duplicates,
+) -> Result<Vec<proto::ImportResult>> {
+    if rows.len() > MOST_ITEMS {
+        return Err(Error::invalid("rows", format!("holds more than {MOST_ITEMS} rows")));
+    }
+    let numbers: Vec<i64> = rows.iter().map(|row| row.row_number).collect();
+    let rows = rows.into_iter().map(parse).collect();
+    let outcomes = creation::take_in(store, caller, rows, duplicates.clone()).await?;
+    Ok(numbers.into_iter().zip(outcomes).map(|(number, outcome)| result(number, outcome)).collect())
+}
+
+fn parse(row: proto::ImportRow) -> Result<Row> {
+    let mut faults = Faults::default();
+    let row = faults.import_row(row);
+    faults.unless(Some(row))
+}
+
+fn result(row_number: i64, outcome: Result<Intake>) -> proto::ImportResult {
+    let (outcome, lead, error) = match outcome {
+        Ok(Intake::Created(lead)) => (ImportOutcome::Created, Some(lead), None),
+        Ok(Intake::Updated(lead)) => (ImportOutcome::Updated, Some(lead), None),
+        Ok(Intake::Unchanged(lead)) => (ImportOutcome::Unchanged, Some(lead), None),
+        Ok(Intake::Skipped(lead)) => (ImportOutcome::Skipped, lead, None),
+        Err(refusal) => (ImportOutcome::Rejected, None, Some(status::item(refusal))),
+    };
+    let lead_id = lead.map(|lead| lead.id.to_string()).unwrap_or_default();
+    proto::ImportResult { row_number, outcome: outcome.into(), lead_id, error }
+}

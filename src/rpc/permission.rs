@@ -1,0 +1,258 @@
+//! PermissionService.
+
+use tonic::{Request, Response, Status};
+
+use super::{
+    Api, Listing, caller,
+    convert::{self, Faults, etag},
+    status,
+};
+use crate::{
+    access::{Caller, policy::Principal},
+    domain::{Result, permissions, profiles, settings},
+    model::{
+        ids::{ProfileId, UserId},
+        permission::Capability,
+    },
+    proto::{self, permission_service_server::PermissionService},
+};
+
+#[tonic::async_trait]
+impl PermissionService for Api {
+    async fn create_profile(
+        &self,
+        request: Request<proto::CreateProfileRequest>,
+    ) -> Result<Response<proto::CreateProfileResponse>, Status> {
+        let caller = caller(&request)?;
+        create_profile(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn get_profile(
+        &self,
+        request: Request<proto::GetProfileRequest>,
+    ) -> Result<Response<proto::GetProfileResponse>, Status> {
+        let caller = caller(&request)?;
+        get_profile(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn list_profiles(
+        &self,
+        request: Request<proto::ListProfilesRequest>,
+    ) -> Result<Response<proto::ListProfilesResponse>, Status> {
+        let caller = caller(&request)?;
+        list_profiles(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn update_profile(
+        &self,
+        request: Request<proto::UpdateProfileRequest>,
+    ) -> Result<Response<proto::UpdateProfileResponse>, Status> {
+        let caller = caller(&request)?;
+        update_profile(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn delete_profile(
+        &self,
+        request: Request<proto::DeleteProfileRequest>,
+    ) -> Result<Response<proto::DeleteProfileResponse>, Status> {
+        let caller = caller(&request)?;
+        delete_profile(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn get_user_permissions(
+        &self,
+        request: Request<proto::GetUserPermissionsRequest>,
+    ) -> Result<Response<proto::GetUserPermissionsResponse>, Status> {
+        let caller = caller(&request)?;
+        get_permissions(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn update_user_permissions(
+        &self,
+        request: Request<proto::UpdateUserPermissionsRequest>,
+    ) -> Result<Response<proto::UpdateUserPermissionsResponse>, Status> {
+        let caller = caller(&request)?;
+        update_permissions(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn get_effective_permissions(
+        &self,
+        request: Request<proto::GetEffectivePermissionsRequest>,
+    ) -> Result<Response<proto::GetEffectivePermissionsResponse>, Status> {
+        let caller = caller(&request)?;
+        get_effective(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn check_access(
+        &self,
+        request: Request<proto::CheckAccessRequest>,
+    ) -> Result<Response<proto::CheckAccessResponse>, Status> {
+        let caller = caller(&request)?;
+        check_access(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn get_settings(
+        &self,
+        request: Request<proto::GetSettingsRequest>,
+    ) -> Result<Response<proto::GetSettingsResponse>, Status> {
+        let caller = caller(&request)?;
+        get_settings(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+
+    async fn update_settings(
+        &self,
+        request: Request<proto::UpdateSettingsRequest>,
+    ) -> Result<Response<proto::UpdateSettingsResponse>, Status> {
+        let caller = caller(&request)?;
+        update_settings(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+    }
+}
+
+async fn create_profile(
+    api: &Api,
+    caller: &Caller,
+    request: proto::CreateProfileRequest,
+) -> Result<proto::CreateProfileResponse> {
+    caller.require(Capability::ManageDirectory)?;
+    let mut faults = Faults::default();
+    let new = faults.new_profile(request.profile.unwrap_or_default());
+    let profile = profiles::create(&api.store, caller, faults.unless(new)?).await?;
+    Ok(proto::CreateProfileResponse { profile: Some(convert::profile(profile)) })
+}
+
+async fn get_profile(
+    api: &Api,
+    caller: &Caller,
+    request: proto::GetProfileRequest,
+) -> Result<proto::GetProfileResponse> {
+    let mut faults = Faults::default();
+    let id = faults.id("profile_id", &request.profile_id);
+    let profile = profiles::get(&api.store, caller, faults.unless(id)?).await?;
+    Ok(proto::GetProfileResponse { profile: Some(convert::profile(profile)) })
+}
+
+async fn list_profiles(
+    api: &Api,
+    caller: &Caller,
+    mut request: proto::ListProfilesRequest,
+) -> Result<proto::ListProfilesResponse> {
+    caller.require_directory()?;
+    let mut faults = Faults::default();
+    let size = faults.page_size(std::mem::take(&mut request.page_size));
+    faults.unless(Some(()))?;
+    let token = std::mem::take(&mut request.page_token);
+    let (page, pages) = api.page(caller, &request, size, &token)?;
+    let paged = profiles::list(&api.store, caller, &page).await?;
+    let next_page_token = pages.next(&paged)?;
+    Ok(proto::ListProfilesResponse {
+        profiles: paged.rows.into_iter().map(convert::profile).collect(),
+        next_page_token,
+    })
+}
+
+async fn update_profile(
+    api: &Api,
+    caller: &Caller,
+    request: proto::UpdateProfileRequest,
+) -> Result<proto::UpdateProfileResponse> {
+    caller.require(Capability::ManageDirectory)?;
+    let mut faults = Faults::default();
+    let given = request.profile.unwrap_or_default();
+    let id = faults.id::<ProfileId>("profile.id", &given.id);
+    let etag = etag(&given.etag);
+    let patch = faults.profile_patch(given, request.update_mask);
+    let id = faults.unless(id)?;
+    let profile = profiles::update(&api.store, caller, id, patch, etag, request.validate_only).await?;
+    Ok(proto::UpdateProfileResponse { profile: Some(convert::profile(profile)) })
+}
+
+async fn delete_profile(
+    api: &Api,
+    caller: &Caller,
+    request: proto::DeleteProfileRequest,
+) -> Result<proto::DeleteProfileResponse> {
+    caller.require(Capability::ManageDirectory)?;
+    let mut faults = Faults::default();
+    let id = faults.id("profile_id", &request.profile_id);
+    profiles::delete(&api.store, caller, faults.unless(id)?, etag(&request.etag)).await?;
+    Ok(proto::DeleteProfileResponse {})
+}
+
+async fn get_permissions(
+    api: &Api,
+    caller: &Caller,
+    request: proto::GetUserPermissionsRequest,
+) -> Result<proto::GetUserPermissionsResponse> {
+    let mut faults = Faults::default();
+    let id = faults.id("user_id", &request.user_id);
+    let facts = permissions::get(&api.store, caller, faults.unless(id)?).await?;
+    Ok(proto::GetUserPermissionsResponse { user_permissions: Some(convert::user_permissions(&facts)) })
+}
+
+async fn update_permissions(
+    api: &Api,
+    caller: &Caller,
+    request: proto::UpdateUserPermissionsRequest,
+) -> Result<proto::UpdateUserPermissionsResponse> {
+    caller.require(Capability::ConfigurePermissions)?;
+    let mut faults = Faults::default();
+    let id = faults.id::<UserId>("user_id", &request.user_id);
+    let settings = faults.permissions("permissions", &request.permissions, true);
+    if request.permissions.is_empty() {
+        faults.add("permissions", "names no action");
+    }
+    let id = faults.unless(id)?;
+    let etag = etag(&request.etag);
+    let facts = permissions::update(&api.store, caller, id, settings, etag, request.validate_only).await?;
+    Ok(proto::UpdateUserPermissionsResponse { user_permissions: Some(convert::user_permissions(&facts)) })
+}
+
+async fn get_effective(
+    api: &Api,
+    caller: &Caller,
+    request: proto::GetEffectivePermissionsRequest,
+) -> Result<proto::GetEffectivePermissionsResponse> {
+    let mut faults = Faults::default();
+    let id = faults.optional_id("user_id", &request.user_id).unwrap_or(caller.id());
+    let facts = permissions::get(&api.store, caller, faults.unless(Some(id))?).await?;
+    Ok(convert::effective(&Principal::resolve(&facts)))
+}
+
+async fn check_access(
+    api: &Api,
+    caller: &Caller,
+    request: proto::CheckAccessRequest,
+) -> Result<proto::CheckAccessResponse> {
+    let mut faults = Faults::default();
+    let user_id = faults.optional_id("user_id", &request.user_id).unwrap_or(caller.id());
+    let action = faults.action(request.action);
+    let lead_id = faults.id("lead_id", &request.lead_id);
+    let lead_id = faults.unless(lead_id)?;
+    let allowed = permissions::check(&api.store, caller, user_id, action, lead_id).await?;
+    Ok(proto::CheckAccessResponse { allowed })
+}
+
+async fn get_settings(api: &Api, caller: &Caller, _: proto::GetSettingsRequest) -> Result<proto::GetSettingsResponse> {
+    let settings = settings::get(&api.store, caller).await?;
+    Ok(proto::GetSettingsResponse { settings: Some(convert::settings(settings)) })
+}
+
+async fn update_settings(
+    api: &Api,
+    caller: &Caller,
+    request: proto::UpdateSettingsRequest,
+) -> Result<proto::UpdateSettingsResponse> {
+    caller.require(Capability::ManageSettings)?;
+    let mut faults = Faults::default();
+    let given = request.settings.unwrap_or_default();
+    let patch = faults.settings_patch(&given, request.update_mask);
+    let patch = faults.unless(Some(patch))?;
+    let settings = settings::update(&api.store, caller, patch, etag(&given.etag)).await?;
+    Ok(proto::UpdateSettingsResponse { settings: Some(convert::settings(settings)) })
+}
+
+impl Listing for proto::ListProfilesRequest {
+    fn method(&self) -> &'static str {
+        "ListProfiles"
+    }
+}

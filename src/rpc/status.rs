@@ -1,0 +1,137 @@
+//! The only place that builds a status: what each refusal is in gRPC's words. Unknown to the caller means unsaid.
+
+use std::{collections::HashMap, time::Duration};
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+use super::request_id;
+use crate::{
+    access::escalation::Escalation,
+    domain::{Error, Violation},
+    proto::{self, ErrorReason},
+    store,
+};
+
+const DOMAIN: &str = "leadward";
+const LEAD: &str = "leadward.v1.Lead";
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Messages travel in a header, and long headers break connections.
+const LONGEST_MESSAGE: usize = 1024;
+
+/// The status of a refusal. What a caller must not know is logged here, once, and not sent.
+pub fn of(error: Error) -> Status {
+    let (code, reason) = kind(&error);
+    let mut details = ErrorDetails::with_error_info(name(reason), DOMAIN, metadata(&error));
+    let mut message = error.to_string();
+    match &error {
+        Error::Invalid(violations) => {
+            let faults: Vec<FieldViolation> = violations
+                .iter()
+                .map(|Violation { field, description }| FieldViolation::new(field, description))
+                .collect();
+            details.set_bad_request(faults);
+        }
+        Error::InvalidPageToken => {
+            details.set_bad_request(vec![FieldViolation::new("page_token", message.clone())]);
+        }
+        Error::LeadNotFound => {
+            details.set_resource_info(LEAD, "", "", message.clone());
+        }
+        Error::NotFound(resource) | Error::DuplicateResource { resource, .. } => {
+            details.set_resource_info(resource.message(), "", "", message.clone());
+        }
+        Error::DuplicateLead(Some((id, _))) => {
+            details.set_resource_info(LEAD, id.to_string(), "", message.clone());
+        }
+        Error::Store(_) | Error::Internal(_) if code == Code::Unavailable => {
+            tracing::warn!(error = ?error, "the database is unavailable");
+            details.set_retry_info(Some(RETRY_AFTER));
+            message = "the service is unavailable, try again".to_owned();
+        }
+        Error::Store(_) | Error::Internal(_) => {
+            tracing::error!(error = ?error, "a call failed");
+            details.set_request_info(request_id::current(), "");
+            message = "the service failed; its log knows why by the request ID".to_owned();
+        }
+        _ if code == Code::FailedPrecondition => {
+            details.add_precondition_failure_violation(name(reason), "", message.clone());
+        }
+        _ => {}
+    }
+    message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+    Status::with_error_details(code, message, details)
+}
+
+/// The same refusal as one item's error in a batch.
+pub fn item(error: Error) -> proto::ItemError {
+    let status = of(error);
+    let details = tonic_types::pb::Status::decode_details(status.details());
+    proto::ItemError { code: status.code().into(), message: status.message().to_owned(), details }
+}
+
+trait DecodeDetails {
+    fn decode_details(bytes: &[u8]) -> Vec<prost_types::Any>;
+}
+
+impl DecodeDetails for tonic_types::pb::Status {
+    fn decode_details(bytes: &[u8]) -> Vec<prost_types::Any> {
+        use prost::Message;
+        Self::decode(bytes).map(|status| status.details).unwrap_or_default()
+    }
+}
+
+fn kind(error: &Error) -> (Code, ErrorReason) {
+    match error {
+        Error::Unauthenticated => (Code::Unauthenticated, ErrorReason::NotAuthenticated),
+        Error::ActionNotPermitted(_) => (Code::PermissionDenied, ErrorReason::ActionNotPermitted),
+        Error::CapabilityRequired(_) => (Code::PermissionDenied, ErrorReason::CapabilityRequired),
+        Error::RoleRequired(_) => (Code::PermissionDenied, ErrorReason::RoleRequired),
+        Error::Escalation(Escalation::Myself) => (Code::PermissionDenied, ErrorReason::SelfConfiguration),
+        Error::Escalation(Escalation::NotBelow(_)) => (Code::PermissionDenied, ErrorReason::RoleNotBelow),
+        Error::Escalation(Escalation::Action(_) | Escalation::Capability(_)) => {
+            (Code::PermissionDenied, ErrorReason::Escalation)
+        }
+        Error::LeadNotFound => (Code::NotFound, ErrorReason::LeadNotFound),
+        Error::NotFound(_) => (Code::NotFound, ErrorReason::ResourceNotFound),
+        Error::Invalid(_) => (Code::InvalidArgument, ErrorReason::InvalidArgument),
+        Error::InvalidPageToken => (Code::InvalidArgument, ErrorReason::InvalidPageToken),
+        Error::LeadState(_) => (Code::FailedPrecondition, ErrorReason::LeadState),
+        Error::Ineligible(_) => (Code::FailedPrecondition, ErrorReason::IneligibleAssignee),
+        Error::Unrevocable(_) => (Code::FailedPrecondition, ErrorReason::RevocationRefused),
+        Error::LastAdministrator => (Code::FailedPrecondition, ErrorReason::LastAdministrator),
+        Error::Fixed(_) => (Code::FailedPrecondition, ErrorReason::Fixed),
+        Error::InUse { .. } => (Code::FailedPrecondition, ErrorReason::InUse),
+        Error::EntryUnusable(_) => (Code::FailedPrecondition, ErrorReason::PickListEntryUnusable),
+        Error::DuplicateLead(_) => (Code::AlreadyExists, ErrorReason::DuplicateLead),
+        Error::DuplicateResource { .. } => (Code::AlreadyExists, ErrorReason::DuplicateResource),
+        Error::StaleEtag { .. } => (Code::Aborted, ErrorReason::StaleEtag),
+        Error::Store(store::Error::Unavailable(_) | store::Error::Conflict(_)) => {
+            (Code::Unavailable, ErrorReason::Unavailable)
+        }
+        Error::Store(_) | Error::Internal(_) => (Code::Internal, ErrorReason::Internal),
+    }
+}
+
+fn metadata(error: &Error) -> HashMap<String, String> {
+    let entry = match error {
+        Error::ActionNotPermitted(action) | Error::Escalation(Escalation::Action(action)) => ("action", action.word()),
+        Error::CapabilityRequired(capability) | Error::Escalation(Escalation::Capability(capability)) => {
+            ("capability", capability.word())
+        }
+        Error::RoleRequired(role) | Error::Escalation(Escalation::NotBelow(role)) => ("role", role.word()),
+        Error::LeadState(state) => ("state", state.word()),
+        Error::Ineligible(cause) => ("cause", cause.word()),
+        Error::Unrevocable(cause) => ("cause", cause.word()),
+        Error::InUse { used_by, .. } => ("used_by", *used_by),
+        Error::StaleEtag { current } => ("current_etag", current.as_str()),
+        Error::DuplicateLead(Some((_, key))) => ("field", key.word()),
+        Error::DuplicateResource { field, .. } => ("field", *field),
+        _ => return HashMap::new(),
+    };
+    HashMap::from([(entry.0.to_owned(), entry.1.to_owned())])
+}
+
+fn name(reason: ErrorReason) -> &'static str {
+    reason.as_str_name().trim_start_matches("ERROR_REASON_")
+}

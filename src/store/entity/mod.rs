@@ -1,0 +1,16 @@
+//! One entity per table, private to the store: every other module speaks the words of `model`.
+
+pub mod api_token;
+pub mod group;
+pub mod group_member;
+pub mod lead;
+pub mod lead_access;
+pub mod lead_history;
+pub mod lead_tombstone;
+pub mod permission;
+pub mod permission_group;
+pub mod pick_list_entry;
+pub mod profile;
+pub mod secret;
+pub mod settings;
+pub mod user;

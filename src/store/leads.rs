@@ -1,0 +1,208 @@
+//! Leads. Every query starts from a scope, and every write from a lead that was locked under the scope of *its* action.
+
+mod duplicates;
+mod row;
+mod write;
+
+use std::fmt;
+
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
+    sea_query::{Expr, ExprTrait, LockType},
+};
+
+use self::row::Row;
+pub use self::{
+    duplicates::{Existing, Keys, existing, lock_keys},
+    write::{
+        NewRow, delete, insert_many, set_active, set_assignee, set_discarded, set_fields, set_resolved, set_retrieved,
+    },
+};
+use super::{Db, Result, Tx, entity::lead, visible};
+use crate::{
+    access::scope::{Acts, LeadScope, View},
+    model::{
+        ids::{LeadId, UserId},
+        lead::{Lead, LeadState},
+        page::{Page, Paged},
+    },
+};
+
+/// A lead read under a scope: holding one is the proof that the scope covers it.
+pub struct Found<A> {
+    lead: Lead,
+    scope: LeadScope<A>,
+}
+
+/// A lead locked under the scope of an action, until the transaction ends.
+pub struct Locked<A>(Found<A>);
+
+/// What a caller's scopes make of one lead.
+#[derive(Debug)]
+pub enum Reached<A> {
+    /// The action covers it.
+    Covered(Locked<A>),
+    /// It may be viewed, and that is all.
+    ViewOnly,
+    /// Hidden or absent.
+    Hidden,
+}
+
+impl<A> Found<A> {
+    /// The lead.
+    pub fn lead(&self) -> &Lead {
+        &self.lead
+    }
+
+    /// The lead alone.
+    pub fn into_lead(self) -> Lead {
+        self.lead
+    }
+}
+
+impl<A> Locked<A> {
+    /// The lead as it was when it was locked.
+    pub fn lead(&self) -> &Lead {
+        self.0.lead()
+    }
+
+    fn scope(&self) -> &LeadScope<A> {
+        &self.0.scope
+    }
+}
+
+impl<A> fmt::Debug for Found<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Found").field(&self.lead.id).finish()
+    }
+}
+
+impl<A> fmt::Debug for Locked<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Locked").field(&self.lead().id).finish()
+    }
+}
+
+/// One lead, if the scope covers it.
+///
+/// # Errors
+/// The database's.
+pub async fn get<A>(db: &impl Db, scope: &LeadScope<A>, id: LeadId) -> Result<Option<Found<A>>> {
+    Ok(get_many(db, scope, &[id]).await?.pop())
+}
+
+/// Those of several leads that the scope covers, in no order.
+///
+/// # Errors
+/// The database's.
+pub async fn get_many<A>(db: &impl Db, scope: &LeadScope<A>, ids: &[LeadId]) -> Result<Vec<Found<A>>> {
+    let conn = db.conn().0;
+    let rows = rows()
+        .filter(lead::Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .filter(visible::covers(scope, conn.get_database_backend()))
+        .into_model::<Row>()
+        .all(&conn)
+        .await?;
+    rows.into_iter().map(|row| Ok(Found { lead: row.read()?, scope: scope.clone() })).collect()
+}
+
+/// A page of the scope's leads in some states, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list<A>(db: &impl Db, scope: &LeadScope<A>, states: &[LeadState], page: &Page) -> Result<Paged<Lead>> {
+    let conn = db.conn().0;
+    let Some(ids) = visible::page(scope, states, page, conn.get_database_backend()) else {
+        return Ok(Paged { rows: Vec::new(), next: None });
+    };
+    // The rows are fetched once it is known which: in the same statement, so that no change comes between.
+    let ids = sea_orm::sea_query::Query::select().column("id").from_subquery(ids, "page").to_owned();
+    let found = rows()
+        .filter(lead::Column::Id.in_subquery(ids))
+        .order_by_desc(lead::Column::Id)
+        .into_model::<Row>()
+        .all(&conn)
+        .await?;
+    let leads = found.into_iter().map(Row::read).collect::<Result<Vec<_>>>()?;
+    Ok(page.cut(leads, |lead| lead.id.uuid()))
+}
+
+/// A page of one user's assigned leads that the scope covers, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn assigned_to(
+    db: &impl Db,
+    scope: &LeadScope<View>,
+    assignee: UserId,
+    states: &[LeadState],
+    page: &Page,
+) -> Result<Paged<Lead>> {
+    let conn = db.conn().0;
+    let found = rows()
+        .filter(lead::Column::AssigneeId.eq(assignee.uuid()))
+        .filter(lead::Column::State.is_in(states.iter().map(|state| state.word())))
+        .filter(visible::covers(scope, conn.get_database_backend()))
+        .filter(Condition::all().add_option(page.after.map(|after| lead::Column::Id.lt(after))))
+        .order_by_desc(lead::Column::Id)
+        .limit(u64::from(page.size) + 1)
+        .into_model::<Row>()
+        .all(&conn)
+        .await?;
+    let leads = found.into_iter().map(Row::read).collect::<Result<Vec<_>>>()?;
+    Ok(page.cut(leads, |lead| lead.id.uuid()))
+}
+
+/// Locks a lead until the transaction ends, and says what the two scopes make of it.
+///
+/// # Errors
+/// The database's.
+pub async fn lock<A: Acts>(tx: &Tx, scope: LeadScope<A>, view: &LeadScope<View>, id: LeadId) -> Result<Reached<A>> {
+    let conn = tx.conn().0;
+    let backend = conn.get_database_backend();
+    // The row first, what is said of it after: a statement that waits for a lock must not judge by what it saw before.
+    let locked = lead::Entity::find_by_id(id.uuid()).select_only().column(lead::Column::Id).lock(LockType::Update);
+    if locked.into_tuple::<uuid::Uuid>().one(&conn).await?.is_none() {
+        return Ok(Reached::Hidden);
+    }
+    let acts = visible::covers(&scope, backend);
+    let row = rows()
+        .expr_as(Expr::expr(acts.clone()), "acts")
+        .filter(lead::Column::Id.eq(id.uuid()))
+        .filter(Condition::any().add(acts).add(visible::covers(view, backend)))
+        .into_model::<Judged>()
+        .one(&conn)
+        .await?;
+    Ok(match row {
+        None => Reached::Hidden,
+        Some(Judged { acts: false, .. }) => Reached::ViewOnly,
+        Some(Judged { row, .. }) => Reached::Covered(Locked(Found { lead: row.read()?, scope })),
+    })
+}
+
+#[derive(FromQueryResult)]
+struct Judged {
+    #[sea_orm(nested)]
+    row: Row,
+    acts: bool,
+}
+
+/// Every column of a lead, with the names of its pick list entries.
+fn rows() -> sea_orm::Select<lead::Entity> {
+    let name = |column: lead::Column| {
+        use super::entity::pick_list_entry as entry;
+        let select = entry::Entity::find()
+            .select_only()
+            .column(entry::Column::Name)
+            .filter(entry::Column::Id.into_expr().eq(column.into_expr()))
+            .into_query();
+        Expr::SubQuery(None, Box::new(select.into()))
+    };
+    lead::Entity::find()
+        .select_only()
+        .columns(lead::Column::iter())
+        .expr_as(name(lead::Column::StageId), "stage")
+        .expr_as(name(lead::Column::DiscardReasonId), "discard_reason")
+        .expr_as(name(lead::Column::DispositionId), "disposition")
+}

@@ -1,0 +1,105 @@
+//! The only module that speaks SQL. What it hands out are words of [`model`](crate::model); what it takes on leads are scopes.
+
+mod connect;
+mod entity;
+mod error;
+pub mod groups;
+pub mod history;
+pub mod lead_access;
+pub mod leads;
+mod permissions;
+pub mod pick_lists;
+pub mod principals;
+pub mod profiles;
+mod schema;
+pub mod secrets;
+pub mod settings;
+pub mod tokens;
+mod tx;
+pub mod users;
+mod visible;
+
+use std::fmt;
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseExecutor, DbBackend, Statement, TryGetable, sea_query::Expr,
+};
+
+pub use self::{
+    error::{Error, Result},
+    schema::SchemaStatus,
+    tx::{Retryable, Tx},
+};
+use crate::model::Time;
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    read: DatabaseConnection,
+    /// The same as `read`, but on SQLite: one connection there, since SQLite has one writer anyway.
+    write: DatabaseConnection,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("backend", &self.read.get_database_backend()).finish_non_exhaustive()
+    }
+}
+
+/// Where a statement runs: on the store by itself, or in a transaction.
+pub trait Db: Sync {
+    /// The connection to run on.
+    fn conn(&self) -> Conn<'_>;
+}
+
+/// A connection that only this module can use.
+pub struct Conn<'a>(DatabaseExecutor<'a>);
+
+impl Db for Store {
+    fn conn(&self) -> Conn<'_> {
+        Conn((&self.read).into())
+    }
+}
+
+/// The database's clock.
+pub(crate) async fn clock(db: &impl Db) -> Result<Time> {
+    let conn = db.conn().0;
+    let backend = conn.get_database_backend();
+    let row =
+        conn.query_one_raw(Statement::from_string(backend, format!("SELECT {} AS now", now_sql(backend)))).await?;
+    let micros = row.map(|row| i64::try_get_by(&row, "now")).transpose().map_err(sea_orm::DbErr::from)?;
+    micros.and_then(time).ok_or(Error::Corrupt("clock"))
+}
+
+fn now(backend: DbBackend) -> Expr {
+    Expr::cust(now_sql(backend))
+}
+
+/// One instant for the whole statement, in microseconds.
+fn now_sql(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint",
+        _ => "CAST(round(unixepoch('subsec') * 1000) * 1000 AS INTEGER)",
+    }
+}
+
+fn time(micros: i64) -> Option<Time> {
+    Time::from_timestamp_micros(micros)
+}
+
+fn times(micros: Option<i64>) -> Result<Option<Time>> {
+    micros.map(|m| time(m).ok_or(Error::Corrupt("time"))).transpose()
+}
+
+fn micros(time: Time) -> i64 {
+    time.timestamp_micros()
+}
+
+/// What names are compared by.
+fn key(name: &str) -> String {
+    name.to_lowercase()
+}
+
+fn micros_of(span: std::time::Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}

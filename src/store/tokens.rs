@@ -1,0 +1,189 @@
+//! API tokens, of which only hashes are kept.
+
+use chrono::TimeDelta;
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait},
+};
+
+use super::{Db, Error, Result, Store, Tx, entity::api_token, micros, now, time, times};
+use crate::{
+    access::token::SecretHash,
+    model::{
+        Time,
+        ids::{TokenId, UserId},
+        page::{Page, Paged},
+        user::ApiToken,
+    },
+};
+
+/// How old a last use may grow before it is written again.
+const USE_RESOLUTION: TimeDelta = TimeDelta::minutes(1);
+
+/// A token that authenticates at this moment.
+#[derive(Clone, Copy, Debug)]
+pub struct UsableToken {
+    /// Which.
+    pub id: TokenId,
+    /// Whom.
+    pub user_id: UserId,
+    /// Whether its last use was noted longer ago than the resolution of that time.
+    pub use_is_worth_noting: bool,
+}
+
+/// The token with this hash, if it is neither revoked nor expired.
+///
+/// # Errors
+/// The database's.
+pub async fn usable(db: &impl Db, hash: &SecretHash) -> Result<Option<UsableToken>> {
+    let conn = db.conn().0;
+    let noted_lately = now(conn.get_database_backend()).sub(USE_RESOLUTION.num_microseconds().unwrap_or(0));
+    let rows: Vec<(uuid::Uuid, uuid::Uuid, Vec<u8>, bool)> = api_token::Entity::find()
+        .select_only()
+        .columns([api_token::Column::Id, api_token::Column::UserId, api_token::Column::Hash])
+        .expr_as(
+            api_token::Column::LastUseTime.is_null().or(api_token::Column::LastUseTime.into_expr().lt(noted_lately)),
+            "worth_noting",
+        )
+        .filter(api_token::Column::Lookup.eq(hash.lookup().to_vec()))
+        .filter(is_valid(conn.get_database_backend()))
+        .into_tuple()
+        .all(&conn)
+        .await?;
+    let found = rows.into_iter().find(|(_, _, stored, _)| hash.matches(stored));
+    Ok(found.map(|(id, user_id, _, worth_noting)| UsableToken {
+        id: id.into(),
+        user_id: user_id.into(),
+        use_is_worth_noting: worth_noting,
+    }))
+}
+
+/// Whether a token still authenticates.
+///
+/// # Errors
+/// The database's.
+pub async fn is_usable(db: &impl Db, id: TokenId) -> Result<bool> {
+    let conn = db.conn().0;
+    let valid = is_valid(conn.get_database_backend());
+    Ok(api_token::Entity::find_by_id(id.uuid()).filter(valid).one(&conn).await?.is_some())
+}
+
+fn is_valid(backend: sea_orm::DbBackend) -> Condition {
+    Condition::all()
+        .add(api_token::Column::RevokeTime.is_null())
+        .add(api_token::Column::ExpireTime.is_null().or(api_token::Column::ExpireTime.into_expr().gt(now(backend))))
+}
+
+/// Notes that a token was used, after the call rather than before it: nobody waits for a note.
+pub fn note_use(store: Store, id: TokenId) {
+    tokio::spawn(async move {
+        let noted = store
+            .write(id, |tx, id| async move {
+                api_token::Entity::update_many()
+                    .col_expr(api_token::Column::LastUseTime, Expr::val(micros(tx.now())))
+                    .filter(api_token::Column::Id.eq(id.uuid()))
+                    .exec(&tx.conn().0)
+                    .await?;
+                Ok::<_, Error>(())
+            })
+            .await;
+        if let Err(error) = noted {
+            tracing::warn!(token = %id, %error, "the use of a token was not noted");
+        }
+    });
+}
+
+/// Stores a new token.
+///
+/// # Errors
+/// The database's.
+pub async fn insert(
+    tx: &Tx,
+    user_id: UserId,
+    label: &str,
+    expires: Option<Time>,
+    hash: &SecretHash,
+) -> Result<ApiToken> {
+    let token = ApiToken {
+        id: TokenId::new(),
+        user_id,
+        label: label.to_owned(),
+        create_time: tx.now(),
+        expire_time: expires,
+        last_use_time: None,
+        revoke_time: None,
+    };
+    let row = api_token::ActiveModel {
+        id: Set(token.id.uuid()),
+        user_id: Set(user_id.uuid()),
+        lookup: Set(hash.lookup().to_vec()),
+        hash: Set(hash.bytes().to_vec()),
+        label: Set(token.label.clone()),
+        create_time: Set(micros(token.create_time)),
+        expire_time: Set(expires.map(micros)),
+        last_use_time: Set(None),
+        revoke_time: Set(None),
+    };
+    api_token::Entity::insert(row).exec_without_returning(&tx.conn().0).await?;
+    Ok(token)
+}
+
+/// One token.
+///
+/// # Errors
+/// The database's.
+pub async fn get(db: &impl Db, id: TokenId) -> Result<Option<ApiToken>> {
+    api_token::Entity::find_by_id(id.uuid()).one(&db.conn().0).await?.map(read).transpose()
+}
+
+/// A page of a user's tokens in the order they were made.
+///
+/// # Errors
+/// The database's.
+pub async fn list(db: &impl Db, user_id: UserId, page: &Page) -> Result<Paged<ApiToken>> {
+    let mut query = api_token::Entity::find().filter(api_token::Column::UserId.eq(user_id.uuid()));
+    if let Some(after) = page.after {
+        query = query.filter(api_token::Column::Id.gt(after));
+    }
+    let rows = query.order_by_asc(api_token::Column::Id).limit(u64::from(page.size) + 1).all(&db.conn().0).await?;
+    let tokens = rows.into_iter().map(read).collect::<Result<Vec<_>>>()?;
+    Ok(page.cut(tokens, |token| token.id.uuid()))
+}
+
+/// Ends a token; one that has ended stays as it ended.
+///
+/// # Errors
+/// The database's.
+pub async fn revoke(tx: &Tx, id: TokenId) -> Result<()> {
+    api_token::Entity::update_many()
+        .col_expr(api_token::Column::RevokeTime, Expr::val(micros(tx.now())))
+        .filter(api_token::Column::Id.eq(id.uuid()))
+        .filter(api_token::Column::RevokeTime.is_null())
+        .exec(&tx.conn().0)
+        .await?;
+    Ok(())
+}
+
+fn read(row: api_token::Model) -> Result<ApiToken> {
+    let api_token::Model {
+        id,
+        user_id,
+        lookup: _,
+        hash: _,
+        label,
+        create_time,
+        expire_time,
+        last_use_time,
+        revoke_time,
+    } = row;
+    Ok(ApiToken {
+        id: id.into(),
+        user_id: user_id.into(),
+        label,
+        create_time: time(create_time).ok_or(Error::Corrupt("time"))?,
+        expire_time: times(expire_time)?,
+        last_use_time: times(last_use_time)?,
+        revoke_time: times(revoke_time)?,
+    })
+}

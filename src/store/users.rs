@@ -1,0 +1,245 @@
+//! Users.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    sea_query::{Expr, ExprTrait},
+};
+use uuid::Uuid;
+
+use super::{
+    Db, Error, Result, Tx,
+    entity::{group_member, lead, profile, user},
+    key, micros, permissions, time,
+};
+use crate::model::{
+    ids::{GroupId, ProfileId, UserId},
+    lead::LeadState,
+    page::{Page, Paged},
+    permission::{Action, Permission, Role},
+    user::{Desk, NewUser, User, UserKind, UserPatch, UserState},
+};
+
+/// One user.
+///
+/// # Errors
+/// The database's.
+pub async fn get(db: &impl Db, id: UserId) -> Result<Option<User>> {
+    let row = user::Entity::find_by_id(id.uuid()).one(&db.conn().0).await?;
+    Ok(read(db, row.into_iter().collect()).await?.pop())
+}
+
+/// One user by e-mail, whatever the case.
+///
+/// # Errors
+/// The database's.
+pub async fn by_email(db: &impl Db, email: &str) -> Result<Option<UserId>> {
+    let row = user::Entity::find().filter(user::Column::EmailKey.eq(key(email))).one(&db.conn().0).await?;
+    Ok(row.map(|row| row.id.into()))
+}
+
+/// A page of users in the order they were made.
+///
+/// # Errors
+/// The database's.
+pub async fn list(db: &impl Db, group: Option<GroupId>, deactivated: bool, page: &Page) -> Result<Paged<User>> {
+    let members = group.map(|group| {
+        group_member::Entity::find()
+            .select_only()
+            .column(group_member::Column::UserId)
+            .filter(group_member::Column::GroupId.eq(group.uuid()))
+            .into_query()
+    });
+    let active = (!deactivated).then(|| user::Column::State.eq(UserState::Active.word()));
+    let rows = user::Entity::find()
+        .filter(
+            Condition::all()
+                .add_option(members.map(|members| user::Column::Id.in_subquery(members)))
+                .add_option(active)
+                .add_option(page.after.map(|after| user::Column::Id.gt(after))),
+        )
+        .order_by_asc(user::Column::Id)
+        .limit(u64::from(page.size) + 1)
+        .all(&db.conn().0)
+        .await?;
+    Ok(page.cut(read(db, rows).await?, |user| user.id.uuid()))
+}
+
+/// Stores a new, active user.
+///
+/// # Errors
+/// [`Error::Unique`] for an e-mail that is taken; or the database's.
+pub async fn insert(tx: &Tx, new: &NewUser) -> Result<UserId> {
+    let NewUser { name, email, kind, profile_id, desk } = new;
+    let id = UserId::new();
+    let row = user::ActiveModel {
+        id: Set(id.uuid()),
+        name: Set(name.clone()),
+        email: Set(email.as_ref().map(|e| e.as_str().to_owned())),
+        email_key: Set(email.as_ref().map(|e| e.key())),
+        kind: Set(kind.word().to_owned()),
+        state: Set(UserState::Active.word().to_owned()),
+        profile_id: Set(profile_id.uuid()),
+        desk: Set(desk.map(|desk| desk.word().to_owned())),
+        create_time: Set(micros(tx.now())),
+        update_time: Set(micros(tx.now())),
+        version: Set(1),
+        permissions_version: Set(1),
+    };
+    user::Entity::insert(row).exec_without_returning(&tx.conn().0).await?;
+    Ok(id)
+}
+
+/// Changes a user's fields.
+///
+/// # Errors
+/// [`Error::Unique`] for an e-mail that is taken; or the database's.
+pub async fn update(tx: &Tx, id: UserId, patch: &UserPatch) -> Result<()> {
+    let UserPatch { name, email, profile_id, desk } = patch;
+    let mut row = user::ActiveModel { ..Default::default() };
+    if let Some(name) = name {
+        row.name = Set(name.clone());
+    }
+    if let Some(email) = email {
+        row.email = Set(email.as_ref().map(|e| e.as_str().to_owned()));
+        row.email_key = Set(email.as_ref().map(|e| e.key()));
+    }
+    if let Some(profile_id) = profile_id {
+        row.profile_id = Set(profile_id.uuid());
+    }
+    if let Some(desk) = desk {
+        row.desk = Set(desk.map(|desk| desk.word().to_owned()));
+    }
+    touch(tx, id, row).await
+}
+
+/// Lets a user call, or refuses them everywhere.
+///
+/// # Errors
+/// The database's.
+pub async fn set_state(tx: &Tx, id: UserId, state: UserState) -> Result<()> {
+    touch(tx, id, user::ActiveModel { state: Set(state.word().to_owned()), ..Default::default() }).await
+}
+
+async fn touch(tx: &Tx, id: UserId, mut row: user::ActiveModel) -> Result<()> {
+    row.update_time = Set(micros(tx.now()));
+    user::Entity::update_many()
+        .set(row)
+        .col_expr(user::Column::Version, user::Column::Version.into_expr().add(1))
+        .filter(user::Column::Id.eq(id.uuid()))
+        .exec(&tx.conn().0)
+        .await?;
+    Ok(())
+}
+
+/// Sets a user's own permissions; none takes a setting back.
+///
+/// # Errors
+/// The database's.
+pub async fn set_permissions(tx: &Tx, id: UserId, settings: &[(Action, Option<Permission>)]) -> Result<()> {
+    for (action, permission) in settings {
+        permissions::set(tx, id.uuid(), *action, permission.as_ref()).await?;
+    }
+    user::Entity::update_many()
+        .col_expr(user::Column::PermissionsVersion, user::Column::PermissionsVersion.into_expr().add(1))
+        .filter(user::Column::Id.eq(id.uuid()))
+        .exec(&tx.conn().0)
+        .await?;
+    Ok(())
+}
+
+/// How many active administrators there are, each locked until the transaction ends: two who go at once must not leave none.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_administrators(tx: &Tx) -> Result<Vec<UserId>> {
+    let profiles = profile::Entity::find()
+        .select_only()
+        .column(profile::Column::Id)
+        .filter(profile::Column::Role.eq(Role::Administrator.word()))
+        .into_query();
+    let rows = user::Entity::find()
+        .filter(user::Column::ProfileId.in_subquery(profiles))
+        .order_by_asc(user::Column::Id)
+        .lock_exclusive()
+        .all(&tx.conn().0)
+        .await?;
+    let active = rows.iter().filter(|row| row.state == UserState::Active.word());
+    Ok(active.map(|row| row.id.into()).collect())
+}
+
+/// Locks a user's row until the transaction ends, so that two assignments can't both take the last of their capacity.
+///
+/// # Errors
+/// The database's.
+pub async fn lock(tx: &Tx, id: UserId) -> Result<()> {
+    user::Entity::find_by_id(id.uuid()).lock_exclusive().one(&tx.conn().0).await?;
+    Ok(())
+}
+
+/// How many ACTIVE leads are assigned to a user. Says nothing of any one lead, and serves capacity alone.
+///
+/// # Errors
+/// The database's.
+pub async fn open_leads(tx: &Tx, id: UserId) -> Result<u64> {
+    let open = lead::Entity::find()
+        .filter(lead::Column::AssigneeId.eq(id.uuid()))
+        .filter(lead::Column::State.eq(LeadState::Active.word()));
+    Ok(open.count(&tx.conn().0).await?)
+}
+
+/// Whether nobody is there yet.
+///
+/// # Errors
+/// The database's.
+pub async fn is_empty(db: &impl Db) -> Result<bool> {
+    let any =
+        user::Entity::find().select_only().expr(Expr::val(1)).limit(1).into_tuple::<i32>().one(&db.conn().0).await?;
+    Ok(any.is_none())
+}
+
+async fn read(db: &impl Db, rows: Vec<user::Model>) -> Result<Vec<User>> {
+    let ids = rows.iter().map(|row| row.id);
+    let memberships = group_member::Entity::find()
+        .filter(group_member::Column::UserId.is_in(ids))
+        .order_by_asc(group_member::Column::GroupId)
+        .all(&db.conn().0)
+        .await?;
+    let mut groups: BTreeMap<Uuid, Vec<GroupId>> = BTreeMap::new();
+    for row in memberships {
+        groups.entry(row.user_id).or_default().push(row.group_id.into());
+    }
+    rows.into_iter()
+        .map(|row| {
+            let user::Model {
+                id,
+                name,
+                email,
+                email_key: _,
+                kind,
+                state,
+                profile_id,
+                desk,
+                create_time,
+                update_time,
+                version,
+                permissions_version: _,
+            } = row;
+            Ok(User {
+                id: id.into(),
+                name,
+                email,
+                kind: UserKind::from_word(&kind).ok_or(Error::Corrupt("user kind"))?,
+                state: UserState::from_word(&state).ok_or(Error::Corrupt("user state"))?,
+                profile_id: ProfileId::from(profile_id),
+                desk: desk.map(|word| Desk::from_word(&word).ok_or(Error::Corrupt("desk"))).transpose()?,
+                groups: groups.remove(&id).unwrap_or_default(),
+                create_time: time(create_time).ok_or(Error::Corrupt("time"))?,
+                update_time: time(update_time).ok_or(Error::Corrupt("time"))?,
+                version,
+            })
+        })
+        .collect()
+}

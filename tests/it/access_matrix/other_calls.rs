@@ -1,0 +1,174 @@
+//! The calls that are not about one lead.
+
+use leadward::proto::{
+    AccessLevel, AddGroupMembersRequest, CreateApiTokenRequest, CreateGroupRequest, CreateLeadRequest,
+    CreatePickListEntryRequest, CreateProfileRequest, CreateUserRequest, DeactivateUserRequest, DeleteGroupRequest,
+    DeleteProfileRequest, GetEffectivePermissionsRequest, GetProfileRequest, GetSettingsRequest,
+    GetUserPermissionsRequest, GetUserRequest, Group, ImportRow, LeadAction, ListApiTokensRequest,
+    ListAssignedLeadsRequest, ListGroupsRequest, ListPickListEntriesRequest, ListProfilesRequest, ListUsersRequest,
+    PickListEntry, Profile, ReactivateUserRequest, RemoveGroupMembersRequest, RevokeApiTokenRequest, Role, Settings,
+    UpdateGroupRequest, UpdatePickListEntryRequest, UpdateProfileRequest, UpdateSettingsRequest,
+    UpdateUserPermissionsRequest, UpdateUserRequest, User, WhoAmIRequest,
+};
+use tonic::Status;
+
+use super::company::Company;
+use crate::support::{Caller, item_status, named, permission, profile};
+
+/// The ways in which a call is made: what it asks for, or about whom.
+pub fn variants(method: &str) -> &'static [&'static str] {
+    match method {
+        "ListLeads" => &["VIEW", "EDIT", "DISCARD", "RETRIEVE", "DELETE", "ASSIGN", "RESOLVE", "EXPORT"],
+        "ListAssignedLeads"
+        | "GetProfile"
+        | "UpdateProfile"
+        | "GetUserPermissions"
+        | "UpdateUserPermissions"
+        | "GetEffectivePermissions"
+        | "GetUser"
+        | "UpdateUser"
+        | "DeactivateUser"
+        | "CreateApiToken"
+        | "ListApiTokens"
+        | "RevokeApiToken" => &["self", "another"],
+        _ => &[""],
+    }
+}
+
+/// Makes a call; says what the answer was, where it can be more than done.
+pub async fn call(method: &str, variant: &str, caller: &Caller, company: &Company) -> Result<String, Status> {
+    let user_id = company.subject(caller, variant);
+    let (mut leads, mut assignments) = (caller.leads(), caller.assignments());
+    let (mut permissions, mut directory) = (caller.permissions(), caller.directory());
+    let done = match method {
+        "CreateLead" => {
+            let lead = Some(named(&company.fresh("lead")));
+            leads.create_lead(CreateLeadRequest { lead, ..CreateLeadRequest::default() }).await.map(drop)
+        }
+        "ListLeads" => {
+            let action = LeadAction::from_str_name(&format!("LEAD_ACTION_{variant}")).unwrap();
+            return Ok(company.kinds(&caller.list_leads(action).await?));
+        }
+        "ImportLeads" => {
+            let lead = Some(named(&company.fresh("lead")));
+            let results = caller.import(vec![ImportRow { row_number: 1, lead, ..ImportRow::default() }]).await?;
+            results[0].error.as_ref().map_or(Ok(()), |error| Err(item_status(error)))
+        }
+        "CreatePickListEntry" => {
+            let entry = Some(company.stage());
+            leads.create_pick_list_entry(CreatePickListEntryRequest { entry }).await.map(drop)
+        }
+        "UpdatePickListEntry" => {
+            let id = company.spare_entry().await.id;
+            let entry = Some(PickListEntry { id, disabled: Some(true), ..PickListEntry::default() });
+            leads.update_pick_list_entry(UpdatePickListEntryRequest { entry, update_mask: None }).await.map(drop)
+        }
+        "ListPickListEntries" => leads.list_pick_list_entries(ListPickListEntriesRequest::default()).await.map(drop),
+
+        "CreateProfile" => {
+            let profile = Some(profile(&company.fresh("profile"), Role::Agent));
+            permissions.create_profile(CreateProfileRequest { profile }).await.map(drop)
+        }
+        "GetProfile" => {
+            let profile_id = if variant == "self" {
+                company.profile_of(user_id).await
+            } else {
+                company.t.profile_id("retention").await
+            };
+            permissions.get_profile(GetProfileRequest { profile_id }).await.map(drop)
+        }
+        "ListProfiles" => permissions.list_profiles(ListProfilesRequest::default()).await.map(drop),
+        "UpdateProfile" => {
+            let id =
+                if variant == "self" { company.profile_of(user_id).await } else { company.spare_profile().await.id };
+            let profile = Some(Profile { id, max_open_leads: Some(1000), ..Profile::default() });
+            let request = UpdateProfileRequest { profile, validate_only: true, ..UpdateProfileRequest::default() };
+            permissions.update_profile(request).await.map(drop)
+        }
+        "DeleteProfile" => {
+            let profile_id = company.spare_profile().await.id;
+            permissions.delete_profile(DeleteProfileRequest { profile_id, etag: String::new() }).await.map(drop)
+        }
+        "GetUserPermissions" => permissions.get_user_permissions(GetUserPermissionsRequest { user_id }).await.map(drop),
+        "UpdateUserPermissions" => {
+            let request = UpdateUserPermissionsRequest {
+                user_id,
+                permissions: vec![permission(LeadAction::View, AccessLevel::Individual)],
+                validate_only: true,
+                ..UpdateUserPermissionsRequest::default()
+            };
+            permissions.update_user_permissions(request).await.map(drop)
+        }
+        "GetEffectivePermissions" => {
+            permissions.get_effective_permissions(GetEffectivePermissionsRequest { user_id }).await.map(drop)
+        }
+        "GetSettings" => permissions.get_settings(GetSettingsRequest {}).await.map(drop),
+        "UpdateSettings" => {
+            let settings = Some(Settings { enforce_desks: Some(true), ..Settings::default() });
+            permissions.update_settings(UpdateSettingsRequest { settings, update_mask: None }).await.map(drop)
+        }
+
+        "ListAssignedLeads" => {
+            let request = ListAssignedLeadsRequest { user_id, page_size: 1000, ..ListAssignedLeadsRequest::default() };
+            return Ok(company.kinds(&assignments.list_assigned_leads(request).await?.into_inner().leads));
+        }
+
+        "WhoAmI" => directory.who_am_i(WhoAmIRequest {}).await.map(drop),
+        "CreateUser" => {
+            let profile_id = Some(company.t.profile_id("pre-sales").await);
+            let user = Some(User { name: Some(company.fresh("user")), profile_id, ..User::default() });
+            directory.create_user(CreateUserRequest { user }).await.map(drop)
+        }
+        "GetUser" => directory.get_user(GetUserRequest { user_id }).await.map(drop),
+        "ListUsers" => directory.list_users(ListUsersRequest::default()).await.map(drop),
+        "UpdateUser" => {
+            let user = Some(User { id: user_id, name: Some(company.fresh("renamed")), ..User::default() });
+            directory.update_user(UpdateUserRequest { user, update_mask: None }).await.map(drop)
+        }
+        "DeactivateUser" => {
+            let user_id = if variant == "self" { user_id } else { company.spare_user().await };
+            directory.deactivate_user(DeactivateUserRequest { user_id }).await.map(drop)
+        }
+        "ReactivateUser" => {
+            let user_id = company.spare_user().await;
+            company.deactivate(&user_id).await;
+            directory.reactivate_user(ReactivateUserRequest { user_id }).await.map(drop)
+        }
+        "CreateGroup" => {
+            let group = Some(Group { name: Some(company.fresh("group")), ..Group::default() });
+            directory.create_group(CreateGroupRequest { group }).await.map(drop)
+        }
+        "UpdateGroup" => {
+            let id = company.t.group(&company.fresh("group"), &[]).await;
+            let group = Some(Group { id, name: Some(company.fresh("group")), ..Group::default() });
+            directory.update_group(UpdateGroupRequest { group, update_mask: None }).await.map(drop)
+        }
+        "ListGroups" => directory.list_groups(ListGroupsRequest::default()).await.map(drop),
+        "DeleteGroup" => {
+            let group_id = company.t.group(&company.fresh("group"), &[]).await;
+            directory.delete_group(DeleteGroupRequest { group_id }).await.map(drop)
+        }
+        "AddGroupMembers" => {
+            let (group_id, user_ids) = (company.group_id.clone(), vec![user_id]);
+            directory.add_group_members(AddGroupMembersRequest { group_id, user_ids }).await.map(drop)
+        }
+        "RemoveGroupMembers" => {
+            let (group_id, user_ids) = (company.group_id.clone(), vec![user_id]);
+            directory.remove_group_members(RemoveGroupMembersRequest { group_id, user_ids }).await.map(drop)
+        }
+        "CreateApiToken" => {
+            let request = CreateApiTokenRequest { user_id, ..CreateApiTokenRequest::default() };
+            directory.create_api_token(request).await.map(drop)
+        }
+        "ListApiTokens" => {
+            let request = ListApiTokensRequest { user_id, ..ListApiTokensRequest::default() };
+            directory.list_api_tokens(request).await.map(drop)
+        }
+        "RevokeApiToken" => {
+            let api_token_id = company.spare_token(user_id).await;
+            directory.revoke_api_token(RevokeApiTokenRequest { api_token_id }).await.map(drop)
+        }
+        unknown => panic!("add {unknown} to the access matrix"),
+    };
+    done.map(|()| String::new())
+}

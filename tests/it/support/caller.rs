@@ -1,0 +1,222 @@
+use leadward::proto::{
+    AssignLeadRequest, AssignLeadResponse, CheckAccessRequest, CreateLeadRequest, DeleteLeadRequest, DeletionReason,
+    DiscardLeadRequest, GetLeadRequest, GrantLeadAccessRequest, GrantMode, ImportLeadsRequest, ImportResult, ImportRow,
+    Lead, LeadAccess, LeadAction, LeadHistoryEntry, LeadState, ListLeadAccessRequest, ListLeadHistoryRequest,
+    ListLeadsRequest, Permission, ReopenLeadRequest, ResolveLeadRequest, RetrieveLeadRequest, RevokeLeadAccessRequest,
+    UnassignLeadRequest, UnassignLeadResponse, UpdateLeadRequest, UpdateUserPermissionsRequest,
+    assignment_service_client::AssignmentServiceClient, directory_service_client::DirectoryServiceClient,
+    lead_service_client::LeadServiceClient, permission_service_client::PermissionServiceClient,
+};
+use prost_types::FieldMask;
+use tonic::{
+    Request, Status,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::Channel,
+};
+
+/// Somebody who calls the service.
+#[derive(Clone)]
+pub struct Caller {
+    pub id: String,
+    pub name: String,
+    pub token: String,
+    pub(super) channel: Channel,
+}
+
+/// A connection that sends its caller's credential.
+pub type Authorised = InterceptedService<Channel, Bearer>;
+
+/// The credential, if any.
+#[derive(Clone)]
+pub struct Bearer(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(value) = &self.0 {
+            request.metadata_mut().insert("authorization", value.clone());
+        }
+        Ok(request)
+    }
+}
+
+impl Caller {
+    /// Whoever a credential stands for; an empty one sends none.
+    pub(super) fn with(channel: &Channel, token: &str) -> Self {
+        Self { id: String::new(), name: String::new(), token: token.to_owned(), channel: channel.clone() }
+    }
+
+    pub fn leads(&self) -> LeadServiceClient<Authorised> {
+        LeadServiceClient::with_interceptor(self.channel.clone(), self.bearer())
+    }
+
+    pub fn permissions(&self) -> PermissionServiceClient<Authorised> {
+        PermissionServiceClient::with_interceptor(self.channel.clone(), self.bearer())
+    }
+
+    pub fn assignments(&self) -> AssignmentServiceClient<Authorised> {
+        AssignmentServiceClient::with_interceptor(self.channel.clone(), self.bearer())
+    }
+
+    pub fn directory(&self) -> DirectoryServiceClient<Authorised> {
+        DirectoryServiceClient::with_interceptor(self.channel.clone(), self.bearer())
+    }
+
+    fn bearer(&self) -> Bearer {
+        if self.token.is_empty() {
+            return Bearer(None);
+        }
+        Bearer(Some(format!("Bearer {}", self.token).parse().unwrap()))
+    }
+
+    pub async fn create_lead(&self, lead: Lead) -> Result<Lead, Status> {
+        let request = CreateLeadRequest { lead: Some(lead), ..CreateLeadRequest::default() };
+        Ok(self.leads().create_lead(request).await?.into_inner().lead.unwrap())
+    }
+
+    pub async fn get_lead(&self, id: &str) -> Result<Lead, Status> {
+        let request = GetLeadRequest { lead_id: id.to_owned() };
+        Ok(self.leads().get_lead(request).await?.into_inner().lead.unwrap())
+    }
+
+    /// Every page, in the states that the list has where it isn't told.
+    pub async fn list_leads(&self, action: LeadAction) -> Result<Vec<Lead>, Status> {
+        self.list_leads_in(action, &[], 0).await
+    }
+
+    /// Every page.
+    pub async fn list_leads_in(
+        &self,
+        action: LeadAction,
+        states: &[LeadState],
+        page_size: i32,
+    ) -> Result<Vec<Lead>, Status> {
+        let states = states.iter().map(|state| i32::from(*state)).collect();
+        let mut request = ListLeadsRequest { action: action.into(), states, page_size, page_token: String::new() };
+        let mut leads = Vec::new();
+        loop {
+            let page = self.leads().list_leads(request.clone()).await?.into_inner();
+            leads.extend(page.leads);
+            if page.next_page_token.is_empty() {
+                return Ok(leads);
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
+    /// No paths in the mask: no mask.
+    pub async fn update_lead(&self, lead: Lead, mask: &[&str]) -> Result<Lead, Status> {
+        let paths: Vec<_> = mask.iter().map(|path| (*path).to_owned()).collect();
+        let update_mask = (!paths.is_empty()).then_some(FieldMask { paths });
+        let request = UpdateLeadRequest { lead: Some(lead), update_mask };
+        Ok(self.leads().update_lead(request).await?.into_inner().lead.unwrap())
+    }
+
+    pub async fn discard(&self, id: &str) -> Result<Lead, Status> {
+        let request =
+            DiscardLeadRequest { lead_id: id.to_owned(), reason: "Not ready".to_owned(), etag: String::new() };
+        Ok(self.leads().discard_lead(request).await?.into_inner().lead.unwrap())
+    }
+
+    pub async fn retrieve(&self, id: &str) -> Result<Lead, Status> {
+        let request = RetrieveLeadRequest { lead_id: id.to_owned(), etag: String::new() };
+        Ok(self.leads().retrieve_lead(request).await?.into_inner().lead.unwrap())
+    }
+
+    pub async fn reopen(&self, id: &str) -> Result<Lead, Status> {
+        let request = ReopenLeadRequest { lead_id: id.to_owned(), etag: String::new() };
+        Ok(self.leads().reopen_lead(request).await?.into_inner().lead.unwrap())
+    }
+
+    pub async fn delete(&self, id: &str) -> Result<(), Status> {
+        let reason = DeletionReason::Obsolete.into();
+        let request = DeleteLeadRequest { lead_id: id.to_owned(), reason, etag: String::new() };
+        self.leads().delete_lead(request).await.map(drop)
+    }
+
+    pub async fn resolve(&self, id: &str) -> Result<Lead, Status> {
+        let request =
+            ResolveLeadRequest { lead_id: id.to_owned(), disposition: "Declined".to_owned(), etag: String::new() };
+        Ok(self.assignments().resolve_lead(request).await?.into_inner().lead.unwrap())
+    }
+
+    pub async fn assign(&self, id: &str, to: &Caller) -> Result<AssignLeadResponse, Status> {
+        let request =
+            AssignLeadRequest { lead_id: id.to_owned(), assignee_id: to.id.clone(), ..AssignLeadRequest::default() };
+        Ok(self.assignments().assign_lead(request).await?.into_inner())
+    }
+
+    pub async fn unassign(&self, id: &str) -> Result<UnassignLeadResponse, Status> {
+        let request = UnassignLeadRequest { lead_id: id.to_owned(), ..UnassignLeadRequest::default() };
+        Ok(self.assignments().unassign_lead(request).await?.into_inner())
+    }
+
+    pub async fn grant(&self, id: &str, to: &Caller, mode: GrantMode) -> Result<LeadAccess, Status> {
+        let request = GrantLeadAccessRequest {
+            lead_id: id.to_owned(),
+            user_id: to.id.clone(),
+            mode: mode.into(),
+            expire_time: None,
+        };
+        Ok(self.assignments().grant_lead_access(request).await?.into_inner().access.unwrap())
+    }
+
+    pub async fn revoke(&self, id: &str, from: &Caller) -> Result<(), Status> {
+        let request = RevokeLeadAccessRequest { lead_id: id.to_owned(), user_id: from.id.clone() };
+        self.assignments().revoke_lead_access(request).await.map(drop)
+    }
+
+    pub async fn check(&self, user: &Caller, action: LeadAction, lead_id: &str) -> Result<bool, Status> {
+        let request =
+            CheckAccessRequest { user_id: user.id.clone(), action: action.into(), lead_id: lead_id.to_owned() };
+        Ok(self.permissions().check_access(request).await?.into_inner().allowed)
+    }
+
+    /// Every page, newest first.
+    pub async fn history(&self, id: &str) -> Result<Vec<LeadHistoryEntry>, Status> {
+        let mut request = ListLeadHistoryRequest { lead_id: id.to_owned(), ..ListLeadHistoryRequest::default() };
+        let mut entries = Vec::new();
+        loop {
+            let page = self.leads().list_lead_history(request.clone()).await?.into_inner();
+            entries.extend(page.entries);
+            if page.next_page_token.is_empty() {
+                return Ok(entries);
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
+    /// Every page.
+    pub async fn access_list(&self, id: &str) -> Result<Vec<LeadAccess>, Status> {
+        let mut request = ListLeadAccessRequest { lead_id: id.to_owned(), ..ListLeadAccessRequest::default() };
+        let mut accesses = Vec::new();
+        loop {
+            let page = self.assignments().list_lead_access(request.clone()).await?.into_inner();
+            accesses.extend(page.accesses);
+            if page.next_page_token.is_empty() {
+                return Ok(accesses);
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
+    pub async fn set_permission(&self, user: &Caller, permission: Permission) -> Result<(), Status> {
+        let request = UpdateUserPermissionsRequest {
+            user_id: user.id.clone(),
+            permissions: vec![permission],
+            ..UpdateUserPermissionsRequest::default()
+        };
+        self.permissions().update_user_permissions(request).await.map(drop)
+    }
+
+    /// Imports rows in one message, with the default options.
+    pub async fn import(&self, rows: Vec<ImportRow>) -> Result<Vec<ImportResult>, Status> {
+        let messages = tokio_stream::iter([ImportLeadsRequest { options: None, rows }]);
+        let mut responses = self.leads().import_leads(messages).await?.into_inner();
+        let mut results = Vec::new();
+        while let Some(response) = responses.message().await? {
+            results.extend(response.results);
+        }
+        Ok(results)
+    }
+}

@@ -1,0 +1,38 @@
+//! What every test stands on: a server with a fresh database, people who call it, and words for what is expected.
+
+mod builders;
+mod caller;
+mod calls;
+mod refusal;
+mod server;
+mod storage;
+
+pub use builders::{ACTIONS, every_action, groups_permission, named, permission, profile, seconds, seconds_from_now};
+pub use caller::Caller;
+pub use calls::{Method, call_on_lead, methods};
+pub use refusal::{answer, fact, faults, item_status, reason, refused};
+pub use server::{RunningServer, TestServer};
+pub use storage::{Database, Storage};
+
+/// Makes of each function a module of its name with two tests, `sqlite` and `postgres`, each on a server of its own.
+macro_rules! on_both_databases {
+    ($($(#[$meta:meta])* async fn $name:ident($t:ident: $server:ty) $body:block)+) => {$(
+        $(#[$meta])*
+        async fn $name($t: $server) $body
+
+        mod $name {
+            use crate::support::{Database, TestServer};
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn sqlite() {
+                Box::pin(super::$name(TestServer::start(Database::Sqlite).await)).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn postgres() {
+                Box::pin(super::$name(TestServer::start(Database::Postgres).await)).await;
+            }
+        }
+    )+};
+}
+pub(crate) use on_both_databases;

@@ -1,0 +1,107 @@
+use std::{env, thread};
+
+use sea_orm::{ConnectionTrait, Database as Connect, DatabaseConnection, DbBackend, Statement};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// Which database a test runs on.
+#[derive(Clone, Copy, Debug)]
+pub enum Database {
+    Sqlite,
+    Postgres,
+}
+
+/// An empty database of its own, removed when dropped.
+pub struct Storage {
+    url: String,
+    place: Place,
+}
+
+enum Place {
+    Folder { _folder: TempDir },
+    Server { admin_url: String, name: String },
+}
+
+impl Storage {
+    pub async fn create(database: Database) -> Self {
+        match database {
+            Database::Sqlite => {
+                let folder = TempDir::new().unwrap();
+                let url = format!("sqlite://{}?mode=rwc", folder.path().join("leadward.db").display());
+                Self { url, place: Place::Folder { _folder: folder } }
+            }
+            Database::Postgres => {
+                let admin_url = env::var("LEADWARD_TEST_POSTGRES_URL").expect("a PostgreSQL server: run `make test`");
+                let name = format!("leadward_test_{}", Uuid::now_v7().simple());
+                execute(&admin_url, &format!("CREATE DATABASE {name}")).await;
+                Self { url: with_database(&admin_url, &name), place: Place::Server { admin_url, name } }
+            }
+        }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Every row of every table as text, each headed by its table's name; bytes in hexadecimal.
+    pub async fn rows(&self) -> Vec<String> {
+        let db = Connect::connect(self.url()).await.unwrap();
+        let mut rows = Vec::new();
+        for table in tables(&db).await {
+            let sql = match db.get_database_backend() {
+                DbBackend::Sqlite => format!("SELECT {} FROM \"{table}\"", quoted_columns(&db, &table).await),
+                _ => format!("SELECT t::text FROM \"{table}\" t"),
+            };
+            rows.extend(texts(&db, &sql).await.into_iter().map(|row| format!("{table}: {row}")));
+        }
+        db.close().await.unwrap();
+        rows
+    }
+}
+
+impl Drop for Storage {
+    fn drop(&mut self) {
+        let Place::Server { admin_url, name } = &self.place else { return };
+        let (admin_url, sql) = (admin_url.clone(), format!("DROP DATABASE {name} WITH (FORCE)"));
+        let dropping = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(execute(&admin_url, &sql));
+        });
+        // A database left behind harms nobody; the server of the tests goes away with its folder.
+        dropping.join().ok();
+    }
+}
+
+fn with_database(url: &str, name: &str) -> String {
+    let (base, options) = url.split_once('?').map_or((url, None), |(base, options)| (base, Some(options)));
+    let server = base.rsplit_once('/').expect("a URL that names a database").0;
+    match options {
+        Some(options) => format!("{server}/{name}?{options}"),
+        None => format!("{server}/{name}"),
+    }
+}
+
+async fn execute(url: &str, sql: &str) {
+    let db = Connect::connect(url).await.unwrap();
+    db.execute_unprepared(sql).await.unwrap();
+    db.close().await.unwrap();
+}
+
+async fn tables(db: &DatabaseConnection) -> Vec<String> {
+    let sql = match db.get_database_backend() {
+        DbBackend::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name",
+        _ => "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename",
+    };
+    texts(db, sql).await
+}
+
+async fn quoted_columns(db: &DatabaseConnection, table: &str) -> String {
+    let columns = texts(db, &format!("SELECT name FROM pragma_table_info('{table}')")).await;
+    let quoted: Vec<_> = columns.iter().map(|column| format!("quote(\"{column}\")")).collect();
+    quoted.join(" || ', ' || ")
+}
+
+async fn texts(db: &DatabaseConnection, sql: &str) -> Vec<String> {
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
+    rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+}
