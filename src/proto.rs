@@ -1,5 +1,5 @@
 //! The generated code of package `leadward.v1`; its manual is the comments of the protos.
-#![allow(missing_docs, clippy::all, clippy::pedantic, reason = "generated code")]
+#![allow(warnings, clippy::all, clippy::restriction, reason = "generated code")]
 
 tonic::include_proto!("leadward.v1");
 

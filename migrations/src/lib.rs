@@ -7,6 +7,7 @@ pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
 
 /// Every migration, in order.
+#[derive(Debug)]
 pub struct Migrator;
 
 #[async_trait::async_trait]

@@ -2,6 +2,7 @@
 
 use sea_orm_migration::{
     prelude::*,
+    sea_orm::DbBackend,
     schema::{big_integer, big_integer_null, boolean, integer_null, pk_uuid, text, text_null, uuid, uuid_null},
 };
 
@@ -23,7 +24,7 @@ impl MigrationTrait for Migration {
             manager.create_index(index).await?;
         }
         // Reassigning a lead rewrites its row; room on the page lets PostgreSQL keep the new version beside the old one.
-        if manager.get_database_backend() == sea_orm_migration::sea_orm::DbBackend::Postgres {
+        if manager.get_database_backend() == DbBackend::Postgres {
             manager.get_connection().execute_unprepared("ALTER TABLE leads SET (fillfactor = 85)").await?;
         }
         Ok(())

@@ -14,6 +14,7 @@ use self::{
 
 /// Somebody whom the demo can be tried as.
 #[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "holds a credential")]
 pub struct Person {
     /// The shell variable that holds their token.
     pub variable: &'static str,
@@ -28,6 +29,9 @@ pub struct Person {
 }
 
 /// Makes the company where it is not there yet, and a fresh token for each of its people.
+///
+/// # Errors
+/// Where the server can't be reached, or refuses.
 pub async fn load(addr: SocketAddr, admin_token: &str) -> anyhow::Result<Vec<Person>> {
     let mut api = Api::connect(addr, admin_token).await?;
     let mut users = api.users().await?;

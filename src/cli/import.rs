@@ -129,6 +129,9 @@ impl MatchKey {
 }
 
 /// Runs the import and tells how it went.
+///
+/// # Errors
+/// Where the command line is wrong, the file can't be read, or the server is lost or refuses.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let table = Table::open(&args.file, args.delimiter, args.no_header)?;

@@ -266,7 +266,7 @@ pub(super) async fn lock<A: Acts>(tx: &Tx, caller: &Caller, id: LeadId, etag: Op
     match leads::lock(tx, caller.scope::<A>(), &caller.scope::<View>(), id).await? {
         Reached::Covered(lead) => {
             etag::check(etag, lead.lead().version)?;
-            Ok(lead)
+            Ok(*lead)
         }
         Reached::ViewOnly => Err(Error::ActionNotPermitted(A::ACTION)),
         Reached::Hidden => Err(Error::LeadNotFound),

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// What every service stands on.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Api {
     store: Store,
     page_tokens: Arc<PageTokens>,

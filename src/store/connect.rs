@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectOptions, Database,
+    ConnectOptions, Database, DatabaseConnection,
     sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::{Error, Result, Store};
+use super::{Result, Store};
 
 const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
@@ -42,17 +42,22 @@ async fn open_sqlite(url: &str) -> Result<Store> {
     };
     let mut writer = options(url, 1);
     writer.map_sqlx_sqlite_opts(pragmas);
-    let write = Database::connect(writer).await?;
+    let write = connect(writer).await?;
 
     let mut readers = options(url, READERS);
     readers.map_sqlx_sqlite_opts(|options| options.read_only(true).busy_timeout(BUSY));
-    let read = Database::connect(readers).await.map_err(Error::from)?;
+    let read = connect(readers).await?;
     Ok(Store { read, write })
 }
 
 async fn open_postgres(url: &str) -> Result<Store> {
-    let pool = Database::connect(options(url, POSTGRES_CONNECTIONS)).await?;
+    let pool = connect(options(url, POSTGRES_CONNECTIONS)).await?;
     Ok(Store { read: pool.clone(), write: pool })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where connections are made")]
+async fn connect(options: ConnectOptions) -> Result<DatabaseConnection> {
+    Ok(Database::connect(options).await?)
 }
 
 fn options(url: &str, connections: u32) -> ConnectOptions {

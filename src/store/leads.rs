@@ -42,7 +42,7 @@ pub struct Locked<A>(Found<A>);
 #[derive(Debug)]
 pub enum Reached<A> {
     /// The action covers it.
-    Covered(Locked<A>),
+    Covered(Box<Locked<A>>),
     /// It may be viewed, and that is all.
     ViewOnly,
     /// Hidden or absent.
@@ -177,7 +177,7 @@ pub async fn lock<A: Acts>(tx: &Tx, scope: LeadScope<A>, view: &LeadScope<View>,
     Ok(match row {
         None => Reached::Hidden,
         Some(Judged { acts: false, .. }) => Reached::ViewOnly,
-        Some(Judged { row, .. }) => Reached::Covered(Locked(Found { lead: row.read()?, scope })),
+        Some(Judged { row, .. }) => Reached::Covered(Box::new(Locked(Found { lead: row.read()?, scope }))),
     })
 }
 

@@ -53,6 +53,7 @@ pub trait Db: Sync {
 }
 
 /// A connection that only this module can use.
+#[derive(Debug)]
 pub struct Conn<'a>(DatabaseExecutor<'a>);
 
 impl Db for Store {

@@ -166,7 +166,8 @@ on_both_databases! {
 
     async fn the_directory_is_changed_by_who_keeps_it(t: TestServer) {
         let (mia, ana) = (t.manager("mia").await, t.agent("ana").await);
-        let user = User { name: Some("Eva".to_owned()), profile_id: Some(t.profile_id("pre-sales").await), ..User::default() };
+        let profile_id = Some(t.profile_id("pre-sales").await);
+        let user = User { name: Some("Eva".to_owned()), profile_id, ..User::default() };
         let rename = User { id: ana.id.clone(), name: Some("Eva".to_owned()), ..User::default() };
         for caller in [&mia, &ana] {
             let statuses = [

@@ -1,3 +1,5 @@
+use std::net::SocketAddr;
+
 use leadward::proto::{
     AssignLeadRequest, AssignLeadResponse, CheckAccessRequest, CreateLeadRequest, DeleteLeadRequest, DeletionReason,
     DiscardLeadRequest, GetLeadRequest, GrantLeadAccessRequest, GrantMode, ImportLeadsRequest, ImportResult, ImportRow,
@@ -12,7 +14,7 @@ use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
-    transport::Channel,
+    transport::{Channel, Endpoint},
 };
 
 /// Somebody who calls the service.
@@ -41,7 +43,13 @@ impl Interceptor for Bearer {
 }
 
 impl Caller {
-    /// Whoever a credential stands for; an empty one sends none.
+    /// Whoever a credential stands for, at a server that need not be up yet; an empty one sends none.
+    pub fn at(addr: SocketAddr, token: &str) -> Self {
+        let channel = Endpoint::from_shared(format!("http://{addr}")).unwrap().connect_lazy();
+        Self::with(&channel, token)
+    }
+
+    /// The same, over a connection that is there.
     pub(super) fn with(channel: &Channel, token: &str) -> Self {
         Self { id: String::new(), name: String::new(), token: token.to_owned(), channel: channel.clone() }
     }

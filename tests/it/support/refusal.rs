@@ -16,8 +16,8 @@ pub fn fact(status: &Status, key: &str) -> String {
     metadata.get(key).cloned().unwrap_or_default()
 }
 
-/// The fields that a malformed request was refused for, in order and each once. What lies inside of a map, a mask or a
-/// list of IDs counts as the field itself.
+/// The fields that a malformed request was refused for, in order and each once. What lies inside of a map or a mask counts
+/// as the field itself.
 pub fn faults(status: &Status) -> Vec<String> {
     let violations = status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();
     let fields: BTreeSet<_> = violations.iter().map(|violation| field_of(&violation.field)).collect();
@@ -25,7 +25,7 @@ pub fn faults(status: &Status) -> Vec<String> {
 }
 
 fn field_of(path: &str) -> String {
-    let whole = ["attributes", "update_mask", "group_ids", "user_ids"];
+    let whole = ["attributes", "update_mask"];
     let end = whole.iter().find_map(|name| path.find(name).map(|start| start + name.len()));
     path[..end.unwrap_or(path.len())].to_owned()
 }

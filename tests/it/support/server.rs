@@ -11,7 +11,6 @@ use leadward::{
     server::{ServeConfig, Server},
 };
 use tokio::sync::oneshot;
-use tonic::transport::{Channel, Endpoint};
 
 use super::{Caller, Database, Storage, builders::client_row, named};
 
@@ -66,7 +65,6 @@ impl Drop for RunningServer {
 /// A server with a fresh database and its first administrator.
 pub struct TestServer {
     admin: Caller,
-    channel: Channel,
     server: RunningServer,
     storage: Storage,
 }
@@ -76,9 +74,8 @@ impl TestServer {
         let storage = Storage::create(database).await;
         let server = RunningServer::start(storage.url()).await;
         let token = server.first_token().expect("a first start makes an administrator").to_owned();
-        let channel = Endpoint::from_shared(format!("http://{}", server.addr())).unwrap().connect_lazy();
-        let admin = Caller::with(&channel, &token).introduced().await;
-        Self { admin, channel, server, storage }
+        let admin = Caller::at(server.addr(), &token).introduced().await;
+        Self { admin, server, storage }
     }
 
     pub fn addr(&self) -> SocketAddr {
@@ -105,7 +102,7 @@ impl TestServer {
 
     /// Whoever this credential stands for, if anybody.
     pub fn bearer(&self, token: &str) -> Caller {
-        Caller::with(&self.channel, token)
+        Caller::with(&self.admin.channel, token)
     }
 
     /// A user with a token and without a desk; their address is their name at example.com.

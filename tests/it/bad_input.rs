@@ -1,0 +1,212 @@
+//! Bad input of every field of every call: refused with all that is wrong at once, by the path of its field.
+
+mod directory;
+mod leads;
+
+use std::collections::BTreeSet;
+
+use leadward::proto::{
+    AccessLevel, AssignLeadRequest, Capability, CheckAccessRequest, CreateProfileRequest, DeleteProfileRequest,
+    GetEffectivePermissionsRequest, GetProfileRequest, GetUserPermissionsRequest, GrantLeadAccessRequest, LeadAction,
+    ListAssignedLeadsRequest, ListLeadAccessRequest, ListProfilesRequest, Permission, Profile, ResolveLeadRequest,
+    RevocationPolicy, RevokeLeadAccessRequest, Role, Settings, UnassignLeadRequest, UpdateProfileRequest,
+    UpdateSettingsRequest, UpdateUserPermissionsRequest,
+};
+use prost_types::FieldMask;
+use tonic::{Code, Status};
+use uuid::Uuid;
+
+use crate::support::{
+    Caller, TestServer, every_action, faults, methods, on_both_databases, permission, profile, reason, seconds,
+};
+
+/// No value of any enum.
+const UNKNOWN: i32 = 99;
+
+/// What was asked, and what was answered otherwise than expected.
+#[derive(Default)]
+pub struct Table {
+    asked: BTreeSet<String>,
+    wrong: Vec<String>,
+}
+
+impl Table {
+    /// Expects that a call was refused for exactly these fields.
+    fn expect(&mut self, method: &str, answer: Result<(), Status>, fields: &[&str]) {
+        self.asked.insert(method.to_owned());
+        let mut fields = fields.to_vec();
+        fields.sort_unstable();
+        match answer {
+            Ok(()) => self.wrong.push(format!("{method} took bad {fields:?}")),
+            Err(status) => {
+                let named = faults(&status);
+                let malformed = status.code() == Code::InvalidArgument && reason(&status) == "INVALID_ARGUMENT";
+                if !malformed || named != fields {
+                    let answered = format!("{:?} {}", status.code(), status.message());
+                    self.wrong.push(format!("{method} should name {fields:?}: {answered}"));
+                }
+            }
+        }
+    }
+}
+
+/// Makes a call, and expects that it is refused for exactly these fields.
+macro_rules! bad {
+    ($table:ident, $client:expr, $method:ident, $request:expr, [$($field:literal),* $(,)?]) => {
+        $table.expect(stringify!($method), $client.$method($request).await.map(drop), &[$($field),*])
+    };
+}
+use bad;
+
+fn long(characters: usize) -> String {
+    "x".repeat(characters)
+}
+
+fn x() -> String {
+    "x".to_owned()
+}
+
+fn mask(path: &str) -> Option<FieldMask> {
+    Some(FieldMask { paths: vec![path.to_owned()] })
+}
+
+/// A method's name in the generated client.
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.extend(letter.to_lowercase());
+    }
+    snake
+}
+
+on_both_databases! {
+    async fn every_fault_of_a_request_is_named_at_once(t: TestServer) {
+        let (admin, mut table) = (t.admin(), Table::default());
+        leads::ask(&admin, &mut table).await;
+        ask_about_permissions(&admin, &mut table).await;
+        ask_about_assignments(&admin, &mut table).await;
+        directory::ask(&admin, &mut table).await;
+        assert!(table.wrong.is_empty(), "{}", table.wrong.join("\n"));
+
+        let takes_input = methods().into_iter().filter(|method| method.takes_input());
+        let expected: BTreeSet<_> = takes_input.map(|method| snake(&method.name)).collect();
+        assert_eq!(table.asked, expected, "every call with input is asked");
+    }
+}
+
+fn bad_profile() -> Profile {
+    let groups = |group_ids: Vec<String>| Permission { group_ids, ..permission(LeadAction::Edit, AccessLevel::Groups) };
+    Profile {
+        role: Some(Role::Administrator.into()),
+        permissions: vec![
+            Permission { action: 0, ..permission(LeadAction::View, AccessLevel::Individual) },
+            permission(LeadAction::View, AccessLevel::SameAsProfile),
+            groups(vec![]),
+            Permission { action: LeadAction::Discard.into(), ..groups(vec![Uuid::now_v7().to_string(), x()]) },
+            Permission {
+                group_ids: vec![Uuid::now_v7().to_string()],
+                include_member_groups: true,
+                include_unassigned: true,
+                ..permission(LeadAction::Assign, AccessLevel::Complete)
+            },
+            Permission { level: UNKNOWN, ..permission(LeadAction::Resolve, AccessLevel::None) },
+            permission(LeadAction::View, AccessLevel::Individual),
+        ],
+        capabilities: vec![Capability::ImportLeads.into(), 0, UNKNOWN],
+        resolved_grace: Some(seconds(-1)),
+        max_open_leads: Some(0),
+        ..profile(&long(101), Role::Agent)
+    }
+}
+
+async fn ask_about_permissions(admin: &Caller, table: &mut Table) {
+    let mut client = admin.permissions();
+    bad!(table, client, create_profile, CreateProfileRequest::default(), ["profile.name", "profile.role"]);
+    let request = CreateProfileRequest { profile: Some(bad_profile()) };
+    bad!(
+        table,
+        client,
+        create_profile,
+        request,
+        [
+            "profile.name",
+            "profile.role",
+            "profile.permissions[0].action",
+            "profile.permissions[1].level",
+            "profile.permissions[2].group_ids",
+            "profile.permissions[3].group_ids[1]",
+            "profile.permissions[4].group_ids",
+            "profile.permissions[4].include_member_groups",
+            "profile.permissions[4].include_unassigned",
+            "profile.permissions[5].level",
+            "profile.permissions[6].action",
+            "profile.capabilities[1]",
+            "profile.capabilities[2]",
+            "profile.resolved_grace",
+            "profile.max_open_leads",
+        ]
+    );
+    let missing =
+        Permission { group_ids: vec![Uuid::now_v7().to_string()], ..permission(LeadAction::View, AccessLevel::Groups) };
+    let permissions = vec![permission(LeadAction::Edit, AccessLevel::None), missing.clone()];
+    let request = CreateProfileRequest { profile: Some(Profile { permissions, ..profile("lost", Role::Agent) }) };
+    bad!(table, client, create_profile, request, ["profile.permissions[1].group_ids"]);
+
+    bad!(table, client, get_profile, GetProfileRequest { profile_id: x() }, ["profile_id"]);
+    bad!(table, client, list_profiles, ListProfilesRequest { page_size: -1, ..Default::default() }, ["page_size"]);
+    let profile = Some(Profile { id: x(), max_open_leads: Some(1_000_001), ..Profile::default() });
+    let request = UpdateProfileRequest { profile, update_mask: None, validate_only: true };
+    bad!(table, client, update_profile, request, ["profile.id", "profile.max_open_leads"]);
+    let profile = Some(Profile { id: x(), ..Profile::default() });
+    let request = UpdateProfileRequest { profile, update_mask: mask("built_in"), validate_only: false };
+    bad!(table, client, update_profile, request, ["profile.id", "update_mask"]);
+    bad!(table, client, delete_profile, DeleteProfileRequest { profile_id: x(), etag: x() }, ["profile_id"]);
+
+    bad!(table, client, get_user_permissions, GetUserPermissionsRequest::default(), ["user_id"]);
+    let request = UpdateUserPermissionsRequest { user_id: x(), ..Default::default() };
+    bad!(table, client, update_user_permissions, request, ["user_id", "permissions"]);
+    let permissions =
+        vec![Permission { action: UNKNOWN, ..missing.clone() }, Permission { level: 0, ..missing.clone() }];
+    let request = UpdateUserPermissionsRequest { user_id: x(), permissions, ..Default::default() };
+    bad!(table, client, update_user_permissions, request, ["user_id", "permissions[0].action", "permissions[1].level"]);
+    let user_id = x();
+    bad!(table, client, get_effective_permissions, GetEffectivePermissionsRequest { user_id }, ["user_id"]);
+    let request = CheckAccessRequest { user_id: x(), action: UNKNOWN, lead_id: x() };
+    bad!(table, client, check_access, request, ["user_id", "action", "lead_id"]);
+
+    let keep_duration = Some(seconds(0));
+    let settings = Some(Settings { revocation_policy: UNKNOWN, keep_duration, ..Settings::default() });
+    let request = UpdateSettingsRequest { settings, update_mask: None };
+    bad!(table, client, update_settings, request, ["settings.revocation_policy", "settings.keep_duration"]);
+    let request = UpdateSettingsRequest { settings: None, update_mask: mask("revocation_policy") };
+    bad!(table, client, update_settings, request, ["settings.revocation_policy"]);
+}
+
+async fn ask_about_assignments(admin: &Caller, table: &mut Table) {
+    let mut client = admin.assignments();
+    let request = AssignLeadRequest { revocation_policy: UNKNOWN, ..Default::default() };
+    bad!(table, client, assign_lead, request, ["lead_id", "assignee_id", "revocation_policy"]);
+    let request = AssignLeadRequest {
+        lead_id: x(),
+        assignee_id: x(),
+        revocation_policy: RevocationPolicy::KeepUntil.into(),
+        keep_duration: Some(seconds(0)),
+        ..Default::default()
+    };
+    bad!(table, client, assign_lead, request, ["lead_id", "assignee_id", "keep_duration"]);
+    let request = UnassignLeadRequest { lead_id: x(), keep_duration: Some(seconds(-5)), ..Default::default() };
+    bad!(table, client, unassign_lead, request, ["lead_id", "keep_duration"]);
+    let request = ResolveLeadRequest { lead_id: x(), ..Default::default() };
+    bad!(table, client, resolve_lead, request, ["lead_id", "disposition"]);
+    let request = ListAssignedLeadsRequest { user_id: x(), states: vec![UNKNOWN], page_size: -1, ..Default::default() };
+    bad!(table, client, list_assigned_leads, request, ["user_id", "states[0]", "page_size"]);
+    let request = ListLeadAccessRequest { page_size: i32::MIN, ..Default::default() };
+    bad!(table, client, list_lead_access, request, ["lead_id", "page_size"]);
+    let expire_time = Some(prost_types::Timestamp { seconds: i64::MAX, nanos: 0 });
+    let request = GrantLeadAccessRequest { lead_id: x(), user_id: x(), mode: UNKNOWN, expire_time };
+    bad!(table, client, grant_lead_access, request, ["lead_id", "user_id", "mode", "expire_time"]);
+    bad!(table, client, revoke_lead_access, RevokeLeadAccessRequest::default(), ["lead_id", "user_id"]);
+}
