@@ -6,6 +6,8 @@ mod policies;
 mod races;
 mod revocation;
 
+use std::time::Duration;
+
 use leadward::proto::{
     AccessLevel, AccessPath, AssignLeadRequest, ErrorReason, GrantLeadAccessRequest, GrantMode, Lead, LeadAccess,
     LeadAccessPath, LeadAction, LeadState, ListAssignedLeadsRequest, Profile, Role, UnassignLeadRequest,
@@ -175,7 +177,7 @@ on_both_databases! {
         ben.resolve(&lasting.id).await.unwrap();
         ana.get_lead(&lead.id).await.unwrap();
 
-        tokio::time::sleep(std::time::Duration::from_millis(2200)).await;
+        tokio::time::sleep(Duration::from_millis(2200)).await;
         refused(ana.get_lead(&lead.id).await, ErrorReason::LeadNotFound);
         refused(ana.reopen(&lead.id).await, ErrorReason::LeadNotFound);
         assert!(ana.list_leads(LeadAction::View).await.unwrap().is_empty());

@@ -66,9 +66,11 @@ on_both_databases! {
             Capability::ImportLeads,
             Capability::ReadAudit,
         ];
-        for (caller, role, profile, held) in
-            [(&mia, Role::Manager, "manager", &capabilities[..]), (&ana, Role::Agent, "pre-sales", &[])]
-        {
+        let cases = [
+            (&mia, Role::Manager, "manager", capabilities.to_vec()),
+            (&ana, Role::Agent, "pre-sales", vec![]),
+        ];
+        for (caller, role, profile, held) in cases {
             let me = caller.directory().who_am_i(WhoAmIRequest {}).await.unwrap().into_inner();
             assert_eq!((me.role(), me.profile_name.as_str()), (role, profile));
             assert_eq!(me.capabilities().collect::<Vec<_>>(), held);

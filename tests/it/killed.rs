@@ -37,7 +37,7 @@ mod a_killed_import_leaves_whole_messages_and_goes_on {
 
 async fn kill_imports(database: Database) {
     let mut dice = Dice::from_environment();
-    println!("LEADWARD_TEST_SEED={} repeats the moments", dice.0);
+    println!("LEADWARD_SEED={} repeats the moments", dice.0);
     let storage = Storage::create(database).await;
     let token = RunningServer::start(storage.url()).await.first_token().expect("a first start").to_owned();
 
@@ -154,6 +154,7 @@ impl Process {
         let addr = free_address();
         let child = Command::new(env!("CARGO_BIN_EXE_leadward"))
             .args(["serve", "--listen", &addr.to_string(), "--database-url", database_url])
+            .env("LEADWARD_LOG", "error")
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -188,8 +189,8 @@ struct Dice(u64);
 
 impl Dice {
     fn from_environment() -> Self {
-        let given = env::var("LEADWARD_TEST_SEED").ok().map(|seed| seed.parse().expect("a number"));
-        Self(given.unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0))
+        let given = env::var("LEADWARD_SEED").ok().map(|seed| seed.parse().expect("a number"));
+        Self(given.unwrap_or_else(|| Uuid::now_v7().as_u64_pair().1))
     }
 
     /// SplitMix64.

@@ -1,4 +1,6 @@
 //! leadward from outside: a real server on a port of its own, a real database, real clients.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
+#![allow(clippy::disallowed_methods, reason = "tests look at the service, its database and its clock from outside")]
 
 mod support;
 

@@ -8,7 +8,7 @@ use leadward::proto::{
 };
 
 use crate::support::{
-    Caller, TestServer, every_action, fact, faults, named, on_both_databases, permission, profile, refused,
+    ACTIONS, Caller, TestServer, every_action, fact, faults, named, on_both_databases, permission, profile, refused,
     seconds_from_now,
 };
 
@@ -34,7 +34,7 @@ on_both_databases! {
 
         let held = [LeadAction::View, LeadAction::Edit, LeadAction::Resolve];
         assert_eq!(path.actions().collect::<Vec<_>>(), held);
-        for action in crate::support::ACTIONS {
+        for action in ACTIONS {
             assert_eq!(t.admin().check(&ana, action, &lead.id).await.unwrap(), held.contains(&action), "{action:?}");
         }
         ana.update_lead(Lead { id: lead.id.clone(), ..named("renamed") }, &[]).await.unwrap();

@@ -50,13 +50,14 @@ on_both_databases! {
             Capability::ImportLeads,
             Capability::ReadAudit,
         ];
-        let table: [(&str, Role, [AccessLevel; 8], &[Capability], Option<i64>); 6] = [
-            ("administrator", Role::Administrator, [Complete; 8], &CAPABILITIES, None),
-            ("manager", Role::Manager, [Complete; 8], &managers, None),
-            ("pre-sales", Role::Agent, works, &[], None),
-            ("leads-agent", Role::Agent, works, &[], Some(3600)),
-            ("account-manager", Role::Agent, keeps, &[], None),
-            ("retention", Role::Agent, keeps, &[], None),
+        let managers = managers.map(i32::from).to_vec();
+        let table = [
+            ("administrator", Role::Administrator, [Complete; 8], CAPABILITIES.map(i32::from).to_vec(), None),
+            ("manager", Role::Manager, [Complete; 8], managers, None),
+            ("pre-sales", Role::Agent, works, vec![], None),
+            ("leads-agent", Role::Agent, works, vec![], Some(3600)),
+            ("account-manager", Role::Agent, keeps, vec![], None),
+            ("retention", Role::Agent, keeps, vec![], None),
         ];
         let listed = t.admin().permissions().list_profiles(ListProfilesRequest::default()).await.unwrap();
         let listed = listed.into_inner().profiles;
@@ -66,7 +67,7 @@ on_both_databases! {
                 id: actual.id.clone(),
                 built_in: true,
                 permissions: ACTIONS.iter().zip(levels).map(|(action, level)| permission(*action, level)).collect(),
-                capabilities: capabilities.iter().map(|capability| i32::from(*capability)).collect(),
+                capabilities,
                 resolved_grace: grace.map(seconds),
                 etag: actual.etag.clone(),
                 ..profile(name, role)

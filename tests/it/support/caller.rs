@@ -17,6 +17,9 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
+/// A thousand leads with all that they may say.
+const LARGEST_PAGE: usize = 16 * 1024 * 1024;
+
 /// Somebody who calls the service.
 #[derive(Clone)]
 pub struct Caller {
@@ -55,7 +58,7 @@ impl Caller {
     }
 
     pub fn leads(&self) -> LeadServiceClient<Authorised> {
-        LeadServiceClient::with_interceptor(self.channel.clone(), self.bearer())
+        LeadServiceClient::with_interceptor(self.channel.clone(), self.bearer()).max_decoding_message_size(LARGEST_PAGE)
     }
 
     pub fn permissions(&self) -> PermissionServiceClient<Authorised> {

@@ -9,7 +9,7 @@ mod storage;
 
 pub use builders::{ACTIONS, every_action, groups_permission, named, permission, profile, seconds, seconds_from_now};
 pub use caller::Caller;
-pub use calls::{Method, call_on_lead, methods};
+pub use calls::{call_on_lead, methods};
 pub use refusal::{answer, fact, faults, item_status, reason, refused};
 pub use server::{RunningServer, TestServer};
 pub use storage::{Database, Storage};

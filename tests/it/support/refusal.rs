@@ -16,8 +16,8 @@ pub fn fact(status: &Status, key: &str) -> String {
     metadata.get(key).cloned().unwrap_or_default()
 }
 
-/// The fields that a malformed request was refused for, in order and each once. What lies inside of a map or a mask counts
-/// as the field itself.
+/// The fields that a malformed request was refused for, in order and each once. What lies inside of a map or a mask
+/// counts as the field itself.
 pub fn faults(status: &Status) -> Vec<String> {
     let violations = status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();
     let fields: BTreeSet<_> = violations.iter().map(|violation| field_of(&violation.field)).collect();
