@@ -44,8 +44,8 @@ pub struct Assignment {
 /// What an assignment did.
 #[derive(Clone, Debug)]
 pub struct Assigned {
-    /// The lead as it is now.
-    pub lead: Lead,
+    /// The lead as it is now; none where the caller's VIEW and ASSIGN no longer cover it.
+    pub lead: Option<Lead>,
     /// What happened to the previous assignee.
     pub previous: Option<Previous>,
 }
@@ -79,7 +79,7 @@ pub async fn assign(store: &Store, caller: &Caller, assignment: Assignment) -> R
                 return Err(Error::LeadState(LeadState::Discarded));
             }
             if lead.lead().assignee_id == assignment.assignee_id {
-                return Ok(Assigned { lead: lead.lead().clone(), previous: None });
+                return Ok(Assigned { lead: Some(lead.lead().clone()), previous: None });
             }
             let settings = settings::get(&tx).await?;
             if let Some(assignee) = assignment.assignee_id {
@@ -98,9 +98,17 @@ pub async fn assign(store: &Store, caller: &Caller, assignment: Assignment) -> R
                 Some(previous) => Some(part(&tx, caller, &lead, &after, previous, policy).await?),
                 None => None,
             };
-            Ok(Assigned { lead: after, previous })
+            Ok(Assigned { lead: still_reached(&tx, caller, after.id).await?, previous })
         })
         .await
+}
+
+/// Whoever gives a lead away may lose it by that, and then doesn't see it in the answer either.
+async fn still_reached(tx: &Tx, caller: &Caller, id: LeadId) -> Result<Option<Lead>> {
+    if let Some(viewed) = leads::get(tx, &caller.scope::<View>(), id).await? {
+        return Ok(Some(viewed.into_lead()));
+    }
+    Ok(leads::get(tx, &caller.scope::<Assign>(), id).await?.map(leads::Found::into_lead))
 }
 
 /// Applies the policy to the previous assignee, over everything that was given to them one by one.

@@ -235,15 +235,15 @@ impl<'a> Batch<'a> {
         let me = self.caller.id();
         let group = new.fields.group_id.flatten();
         let mut assignee = new.assignee_id;
-        if !self.edit.covers_new(assignee, group) {
-            if assignee.is_some() {
-                return Err(Error::ActionNotPermitted(Action::Edit));
-            }
+        if assignee.is_none() && !self.edit.covers_new(None, group) {
             assignee = Some(me);
         }
         let to_others = assignee.is_some_and(|assignee| assignee != me) || group.is_some();
         if to_others && !self.assign.covers_new(assignee, group) {
             return Err(Error::ActionNotPermitted(Action::Assign));
+        }
+        if !self.edit.covers_new(assignee, group) {
+            return Err(Error::ActionNotPermitted(Action::Edit));
         }
         if let Some(group) = group
             && !self.group_exists(group).await?

@@ -96,7 +96,7 @@ async fn assign(api: &Api, caller: &Caller, request: proto::AssignLeadRequest) -
     };
     let done = assignment::assign(&api.store, caller, assignment).await?;
     Ok(proto::AssignLeadResponse {
-        lead: Some(convert::lead(done.lead)),
+        lead: done.lead.map(convert::lead),
         previous_assignee: done.previous.map(convert::previous),
     })
 }
@@ -119,7 +119,7 @@ async fn unassign(
     };
     let done = assignment::assign(&api.store, caller, assignment).await?;
     Ok(proto::UnassignLeadResponse {
-        lead: Some(convert::lead(done.lead)),
+        lead: done.lead.map(convert::lead),
         previous_assignee: done.previous.map(convert::previous),
     })
 }

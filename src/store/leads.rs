@@ -176,8 +176,8 @@ pub async fn lock<A: Acts>(tx: &Tx, scope: LeadScope<A>, view: &LeadScope<View>,
         .await?;
     Ok(match row {
         None => Reached::Hidden,
-        Some(Judged { acts: false, .. }) => Reached::ViewOnly,
-        Some(Judged { row, .. }) => Reached::Covered(Box::new(Locked(Found { lead: row.read()?, scope }))),
+        Some(Judged { acts: None | Some(false), .. }) => Reached::ViewOnly,
+        Some(Judged { acts: Some(true), row }) => Reached::Covered(Box::new(Locked(Found { lead: row.read()?, scope }))),
     })
 }
 
@@ -185,7 +185,8 @@ pub async fn lock<A: Acts>(tx: &Tx, scope: LeadScope<A>, view: &LeadScope<View>,
 struct Judged {
     #[sea_orm(nested)]
     row: Row,
-    acts: bool,
+    /// NULL where a comparison was with NULL, such as the assignee of a lead that has none.
+    acts: Option<bool>,
 }
 
 /// Every column of a lead, with the names of its pick list entries.

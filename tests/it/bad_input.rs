@@ -16,9 +16,7 @@ use prost_types::FieldMask;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use crate::support::{
-    Caller, TestServer, every_action, faults, methods, on_both_databases, permission, profile, reason, seconds,
-};
+use crate::support::{Caller, TestServer, faults, methods, on_both_databases, permission, profile, reason, seconds};
 
 /// No value of any enum.
 const UNKNOWN: i32 = 99;

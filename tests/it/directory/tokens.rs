@@ -9,7 +9,7 @@ use leadward::proto::{
 use tonic::{Request, Status};
 
 use super::deactivate;
-use crate::support::{Caller, TestServer, answer, faults, on_both_databases, refused, seconds_from_now};
+use crate::support::{Caller, TestServer, answer, database_rows, faults, on_both_databases, refused, seconds_from_now};
 
 async fn create(caller: &Caller, user: &Caller, expire_seconds: Option<u64>) -> CreateApiTokenResponse {
     let request = CreateApiTokenRequest {
@@ -52,7 +52,7 @@ on_both_databases! {
 
         let listed = format!("{:?}", list(&ana, &ana).await.unwrap());
         assert!(listed.contains(&token.id) && !listed.contains(&made.secret[3..]));
-        for row in t.storage().rows().await {
+        for row in database_rows(t.database_url()).await {
             assert!(!row.to_lowercase().contains(&made.secret[3..]), "{row}");
         }
     }

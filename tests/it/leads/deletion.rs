@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use leadward::proto::{ErrorReason, GrantMode, Lead, LeadAction, LeadState};
 
-use crate::support::{TestServer, named, on_both_databases, refused};
+use crate::support::{TestServer, database_rows, named, on_both_databases, refused};
 
 /// What the test lead says, none of it said by anything else.
 const TRACES: [&str; 7] =
@@ -39,13 +39,13 @@ on_both_databases! {
         admin.assign(&id, &ben).await.unwrap();
         admin.grant(&id, &ana, GrantMode::Full).await.unwrap();
         ben.resolve(&id).await.unwrap();
-        let before = t.storage().rows().await;
+        let before = database_rows(t.database_url()).await;
         for trace in TRACES {
             assert!(before.iter().any(|row| says(row, trace)), "{trace} is stored");
         }
 
         admin.delete(&id).await.unwrap();
-        let after = t.storage().rows().await;
+        let after = database_rows(t.database_url()).await;
         for trace in TRACES {
             let left: Vec<_> = after.iter().filter(|row| says(row, trace)).collect();
             assert!(left.is_empty(), "{trace} is left in {left:?}");

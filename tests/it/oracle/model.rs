@@ -162,7 +162,7 @@ impl Model {
             ways.push(AccessPath::Assigned);
         }
         if let Some(Row::Given { by, mode, .. }) = row
-            && (*mode == GrantMode::Full || action == LeadAction::View || administrator)
+            && (*mode == GrantMode::Full || action == LeadAction::View)
         {
             ways.push(*by);
         }
@@ -217,17 +217,19 @@ impl Model {
                 self.take_from_assignee(lead, *policy);
             }
             Act::Grant { mode, ends } => {
-                self.may_change_access(operation)?;
+                self.manages_lead(operation)?;
+                self.may_configure(operation)?;
                 if !self.users[user].active {
                     return Err("INELIGIBLE_ASSIGNEE");
                 }
                 self.lead_mut(lead).rows.insert(user, Row::Given { by: AccessPath::Granted, mode: *mode, ends: *ends });
             }
             Act::Revoke => {
-                self.may_change_access(operation)?;
+                self.manages_lead(operation)?;
                 if self.users[user].role == Role::Administrator || self.assignee(lead) == Some(user) {
                     return Err("REVOCATION_REFUSED");
                 }
+                self.may_configure(operation)?;
                 self.lead_mut(lead).rows.insert(user, Row::Blocked);
             }
             Act::Move { group } => {
@@ -319,12 +321,15 @@ impl Model {
         lead.rows.insert(previous, Row::Given { by: AccessPath::Retained, mode, ends });
     }
 
-    fn may_change_access(&self, operation: &Operation) -> Answer {
-        let (caller, user) = (operation.caller, operation.user);
-        if !self.manages_access(caller) {
+    fn manages_lead(&self, operation: &Operation) -> Answer {
+        if !self.manages_access(operation.caller) {
             return Err("CAPABILITY_REQUIRED");
         }
-        self.permitted(caller, LeadAction::View, operation.lead)?;
+        self.permitted(operation.caller, LeadAction::View, operation.lead)
+    }
+
+    fn may_configure(&self, operation: &Operation) -> Answer {
+        let (caller, user) = (operation.caller, operation.user);
         if caller == user {
             return Err("SELF_CONFIGURATION");
         }

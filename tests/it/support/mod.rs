@@ -7,12 +7,14 @@ mod refusal;
 mod server;
 mod storage;
 
-pub use builders::{ACTIONS, every_action, groups_permission, named, permission, profile, seconds, seconds_from_now};
+pub use builders::{
+    ACTIONS, client_row, every_action, groups_permission, named, permission, profile, seconds, seconds_from_now,
+};
 pub use caller::Caller;
 pub use calls::{call_on_lead, methods};
 pub use refusal::{answer, fact, faults, item_status, reason, refused};
 pub use server::{RunningServer, TestServer};
-pub use storage::{Database, Storage};
+pub use storage::{Database, Storage, database_rows};
 
 /// Makes of each function a module of its name with two tests, `sqlite` and `postgres`, each on a server of its own.
 macro_rules! on_both_databases {

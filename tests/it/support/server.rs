@@ -12,7 +12,7 @@ use leadward::{
 };
 use tokio::sync::oneshot;
 
-use super::{Caller, Database, Storage, builders::client_row, named};
+use super::{Caller, Database, Storage, client_row, named};
 
 /// The service in this process, on a runtime of its own, so that dropping it stops it whatever the test's runtime does.
 pub struct RunningServer {
@@ -84,11 +84,6 @@ impl TestServer {
 
     pub fn database_url(&self) -> &str {
         self.storage.url()
-    }
-
-    /// The database itself, to look behind the service.
-    pub fn storage(&self) -> &Storage {
-        &self.storage
     }
 
     /// The first administrator.

@@ -42,21 +42,6 @@ impl Storage {
     pub fn url(&self) -> &str {
         &self.url
     }
-
-    /// Every row of every table as text, each headed by its table's name; bytes in hexadecimal.
-    pub async fn rows(&self) -> Vec<String> {
-        let db = Connect::connect(self.url()).await.unwrap();
-        let mut rows = Vec::new();
-        for table in tables(&db).await {
-            let sql = match db.get_database_backend() {
-                DbBackend::Sqlite => format!("SELECT {} FROM \"{table}\"", quoted_columns(&db, &table).await),
-                _ => format!("SELECT t::text FROM \"{table}\" t"),
-            };
-            rows.extend(texts(&db, &sql).await.into_iter().map(|row| format!("{table}: {row}")));
-        }
-        db.close().await.unwrap();
-        rows
-    }
 }
 
 impl Drop for Storage {
@@ -70,6 +55,21 @@ impl Drop for Storage {
         // A database left behind harms nobody; the server of the tests goes away with its folder.
         dropping.join().ok();
     }
+}
+
+/// Every row of every table as text, each headed by its table's name; bytes in hexadecimal.
+pub async fn database_rows(url: &str) -> Vec<String> {
+    let db = Connect::connect(url).await.unwrap();
+    let mut rows = Vec::new();
+    for table in tables(&db).await {
+        let sql = match db.get_database_backend() {
+            DbBackend::Sqlite => format!("SELECT {} FROM \"{table}\"", quoted_columns(&db, &table).await),
+            _ => format!("SELECT t::text FROM \"{table}\" t"),
+        };
+        rows.extend(texts(&db, &sql).await.into_iter().map(|row| format!("{table}: {row}")));
+    }
+    db.close().await.unwrap();
+    rows
 }
 
 fn with_database(url: &str, name: &str) -> String {
