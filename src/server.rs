@@ -8,6 +8,7 @@ use tonic::{
     codegen::http::{HeaderName, Request, header::AUTHORIZATION},
     transport::server::TcpIncoming,
 };
+use tonic_web::GrpcWebLayer;
 use tower_http::{
     auth::AsyncRequireAuthorizationLayer,
     catch_panic::CatchPanicLayer,
@@ -25,7 +26,7 @@ use crate::{
         permission_service_server::PermissionServiceServer,
     },
     query::page_token::PageTokens,
-    rpc::{Api, request_id::KeepRequestId},
+    rpc::{Api, request_id::KeepRequestId, status},
     store::{Store, secrets},
 };
 
@@ -101,20 +102,24 @@ impl Server {
     /// # Errors
     /// Where the connection to the network is lost.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
+        let Self { store, listener, address: _, page_tokens, first_token: _ } = self;
         let (stopping, stopped) = tokio::sync::oneshot::channel();
         let (health_reporter, health) = tonic_health::server::health_reporter();
-        let api = Api::new(self.store.clone(), self.page_tokens);
+        let api = Api::new(store.clone(), page_tokens);
         let sized = LARGEST_MESSAGE;
 
         let server = tonic::transport::Server::builder()
+            // gRPC-Web comes over HTTP/1.1 too.
+            .accept_http1(true)
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
             .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
-            .layer(TraceLayer::new_for_grpc().make_span_with(span))
+            .layer(TraceLayer::new_for_grpc().make_span_with(span).on_failure(()))
             .layer(PropagateRequestIdLayer::new(REQUEST_ID))
             .layer(KeepRequestId)
-            .layer(CatchPanicLayer::new())
-            .layer(AsyncRequireAuthorizationLayer::new(Authenticate::new(self.store.clone())))
+            .layer(GrpcWebLayer::new())
+            .layer(CatchPanicLayer::custom(status::of_panic))
+            .layer(AsyncRequireAuthorizationLayer::new(Authenticate::new(store.clone())))
             .add_service(health)
             .add_service(reflection_v1()?)
             .add_service(reflection_v1alpha()?)
@@ -126,7 +131,7 @@ impl Server {
             .add_service(PermissionServiceServer::new(api.clone()).max_decoding_message_size(sized))
             .add_service(AssignmentServiceServer::new(api.clone()).max_decoding_message_size(sized))
             .add_service(DirectoryServiceServer::new(api).max_decoding_message_size(sized))
-            .serve_with_incoming_shutdown(TcpIncoming::from(self.listener).with_nodelay(Some(true)), async move {
+            .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), async move {
                 stop.await;
                 health_reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
                 // Nobody waits for this where the server has ended by itself.
@@ -139,7 +144,7 @@ impl Server {
                 tracing::warn!("calls were cut off, {} seconds after the server was told to stop", DRAIN.as_secs());
             }
         }
-        self.store.close().await;
+        store.close().await;
         Ok(())
     }
 }

@@ -2,8 +2,8 @@
 
 use sea_orm_migration::{
     prelude::*,
-    sea_orm::DbBackend,
     schema::{big_integer, big_integer_null, boolean, integer_null, pk_uuid, text, text_null, uuid, uuid_null},
+    sea_orm::DbBackend,
 };
 
 #[derive(DeriveMigrationName)]

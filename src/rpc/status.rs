@@ -1,9 +1,10 @@
 //! The only place that builds a status: what each refusal is in gRPC's words. Unknown to the caller means unsaid.
 
-use std::{collections::HashMap, time::Duration};
+use std::{any::Any, collections::HashMap, time::Duration};
 
-use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+use prost::Message;
+use tonic::{Code, Status, body::Body, codegen::http::Response};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt, pb};
 
 use super::request_id;
 use crate::{
@@ -63,22 +64,16 @@ pub fn of(error: Error) -> Status {
     Status::with_error_details(code, message, details)
 }
 
+/// The answer of a call whose handler panicked.
+pub fn of_panic(_: Box<dyn Any + Send>) -> Response<Body> {
+    of(Error::Internal("a handler panicked".to_owned())).into_http()
+}
+
 /// The same refusal as one item's error in a batch.
 pub fn item(error: Error) -> proto::ItemError {
     let status = of(error);
-    let details = tonic_types::pb::Status::decode_details(status.details());
+    let details = pb::Status::decode(status.details()).map(|status| status.details).unwrap_or_default();
     proto::ItemError { code: status.code().into(), message: status.message().to_owned(), details }
-}
-
-trait DecodeDetails {
-    fn decode_details(bytes: &[u8]) -> Vec<prost_types::Any>;
-}
-
-impl DecodeDetails for tonic_types::pb::Status {
-    fn decode_details(bytes: &[u8]) -> Vec<prost_types::Any> {
-        use prost::Message;
-        Self::decode(bytes).map(|status| status.details).unwrap_or_default()
-    }
 }
 
 fn kind(error: &Error) -> (Code, ErrorReason) {

@@ -177,7 +177,9 @@ pub async fn lock<A: Acts>(tx: &Tx, scope: LeadScope<A>, view: &LeadScope<View>,
     Ok(match row {
         None => Reached::Hidden,
         Some(Judged { acts: None | Some(false), .. }) => Reached::ViewOnly,
-        Some(Judged { acts: Some(true), row }) => Reached::Covered(Box::new(Locked(Found { lead: row.read()?, scope }))),
+        Some(Judged { acts: Some(true), row }) => {
+            Reached::Covered(Box::new(Locked(Found { lead: row.read()?, scope })))
+        }
     })
 }
 

@@ -1,6 +1,7 @@
 //! leadward from outside: a real server on a port of its own, a real database, real clients.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 #![allow(clippy::disallowed_methods, reason = "tests look at the service, its database and its clock from outside")]
+#![allow(clippy::cloned_ref_to_slice_refs, reason = "a list of one reads best as a list")]
 
 mod support;
 
@@ -14,3 +15,4 @@ mod leads;
 mod oracle;
 mod permissions;
 mod tour;
+mod web;
