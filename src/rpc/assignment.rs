@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, Listing, caller,
+    Api, caller,
     convert::{self, Faults, etag},
     status,
 };
@@ -149,10 +149,9 @@ async fn list_assigned(
     let mut faults = Faults::default();
     let user_id = faults.optional_id("user_id", &request.user_id).unwrap_or(caller.id());
     let states = faults.states(&request.states);
-    let size = faults.page_size(std::mem::take(&mut request.page_size));
+    let paging = faults.paging(&mut request);
     faults.unless(Some(()))?;
-    let token = std::mem::take(&mut request.page_token);
-    let (page, pages) = api.page(caller, &request, size, &token)?;
+    let (page, pages) = api.page(caller, &paging)?;
     let paged = assignment::assigned_leads(&api.store, caller, user_id, &states, &page).await?;
     let next_page_token = pages.next(&paged)?;
     Ok(proto::ListAssignedLeadsResponse { leads: paged.rows.into_iter().map(convert::lead).collect(), next_page_token })
@@ -166,10 +165,9 @@ async fn list_access(
     caller.require_directory()?;
     let mut faults = Faults::default();
     let lead_id = faults.id::<LeadId>("lead_id", &request.lead_id);
-    let size = faults.page_size(std::mem::take(&mut request.page_size));
+    let paging = faults.paging(&mut request);
     let lead_id = faults.unless(lead_id)?;
-    let token = std::mem::take(&mut request.page_token);
-    let (page, pages) = api.page(caller, &request, size, &token)?;
+    let (page, pages) = api.page(caller, &paging)?;
     let paged = lead_access::list(&api.store, caller, lead_id, &page).await?;
     let next_page_token = pages.next(&paged)?;
     Ok(proto::ListLeadAccessResponse {
@@ -206,16 +204,4 @@ async fn revoke(
     let (lead_id, user_id) = faults.unless(lead_id.zip(user_id))?;
     lead_access::revoke(&api.store, caller, lead_id, user_id).await?;
     Ok(proto::RevokeLeadAccessResponse {})
-}
-
-impl Listing for proto::ListAssignedLeadsRequest {
-    fn method(&self) -> &'static str {
-        "ListAssignedLeads"
-    }
-}
-
-impl Listing for proto::ListLeadAccessRequest {
-    fn method(&self) -> &'static str {
-        "ListLeadAccess"
-    }
 }

@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, Listing, caller,
+    Api, caller,
     convert::{self, Faults, etag},
     status,
 };
@@ -185,10 +185,9 @@ async fn list_users(
     caller.require_directory()?;
     let mut faults = Faults::default();
     let group = faults.optional_id("group_id", &request.group_id);
-    let size = faults.page_size(std::mem::take(&mut request.page_size));
+    let paging = faults.paging(&mut request);
     faults.unless(Some(()))?;
-    let token = std::mem::take(&mut request.page_token);
-    let (page, pages) = api.page(caller, &request, size, &token)?;
+    let (page, pages) = api.page(caller, &paging)?;
     let paged = directory::list(&api.store, caller, group, request.include_deactivated, &page).await?;
     let next_page_token = pages.next(&paged)?;
     Ok(proto::ListUsersResponse { users: paged.rows.into_iter().map(convert::user).collect(), next_page_token })
@@ -266,10 +265,9 @@ async fn list_groups(
 ) -> Result<proto::ListGroupsResponse> {
     caller.require_directory()?;
     let mut faults = Faults::default();
-    let size = faults.page_size(std::mem::take(&mut request.page_size));
+    let paging = faults.paging(&mut request);
     faults.unless(Some(()))?;
-    let token = std::mem::take(&mut request.page_token);
-    let (page, pages) = api.page(caller, &request, size, &token)?;
+    let (page, pages) = api.page(caller, &paging)?;
     let paged = groups::list(&api.store, caller, &page).await?;
     let next_page_token = pages.next(&paged)?;
     Ok(proto::ListGroupsResponse { groups: paged.rows.into_iter().map(convert::group).collect(), next_page_token })
@@ -337,10 +335,9 @@ async fn list_tokens(
 ) -> Result<proto::ListApiTokensResponse> {
     let mut faults = Faults::default();
     let user_id = faults.optional_id("user_id", &request.user_id).unwrap_or(caller.id());
-    let size = faults.page_size(std::mem::take(&mut request.page_size));
+    let paging = faults.paging(&mut request);
     faults.unless(Some(()))?;
-    let token = std::mem::take(&mut request.page_token);
-    let (page, pages) = api.page(caller, &request, size, &token)?;
+    let (page, pages) = api.page(caller, &paging)?;
     let paged = tokens::list(&api.store, caller, user_id, &page).await?;
     let next_page_token = pages.next(&paged)?;
     let api_tokens = paged.rows.into_iter().map(convert::api_token).collect();
@@ -356,22 +353,4 @@ async fn revoke_token(
     let id = faults.id::<TokenId>("api_token_id", &request.api_token_id);
     let token = tokens::revoke(&api.store, caller, faults.unless(id)?).await?;
     Ok(proto::RevokeApiTokenResponse { api_token: Some(convert::api_token(token)) })
-}
-
-impl Listing for proto::ListUsersRequest {
-    fn method(&self) -> &'static str {
-        "ListUsers"
-    }
-}
-
-impl Listing for proto::ListGroupsRequest {
-    fn method(&self) -> &'static str {
-        "ListGroups"
-    }
-}
-
-impl Listing for proto::ListApiTokensRequest {
-    fn method(&self) -> &'static str {
-        "ListApiTokens"
-    }
 }

@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    Api, Listing, caller,
+    Api, caller,
     convert::{self, Faults, etag},
     import, status,
 };
@@ -177,10 +177,9 @@ async fn list(api: &Api, caller: &Caller, mut request: proto::ListLeadsRequest) 
     let mut faults = Faults::default();
     let action = faults.action(request.action);
     let states = faults.states(&request.states);
-    let size = faults.page_size(std::mem::take(&mut request.page_size));
+    let paging = faults.paging(&mut request);
     faults.unless(Some(()))?;
-    let token = std::mem::take(&mut request.page_token);
-    let (page, pages) = api.page(caller, &request, size, &token)?;
+    let (page, pages) = api.page(caller, &paging)?;
     let paged = leads::list(&api.store, caller, action, &states, &page).await?;
     let next_page_token = pages.next(&paged)?;
     Ok(proto::ListLeadsResponse { leads: paged.rows.into_iter().map(convert::lead).collect(), next_page_token })
@@ -239,10 +238,9 @@ async fn history(
 ) -> Result<proto::ListLeadHistoryResponse> {
     let mut faults = Faults::default();
     let id = faults.id("lead_id", &request.lead_id);
-    let size = faults.page_size(std::mem::take(&mut request.page_size));
+    let paging = faults.paging(&mut request);
     let id = faults.unless(id)?;
-    let token = std::mem::take(&mut request.page_token);
-    let (page, pages) = api.page(caller, &request, size, &token)?;
+    let (page, pages) = api.page(caller, &paging)?;
     let paged = leads::history(&api.store, caller, id, &page).await?;
     let next_page_token = pages.next(&paged)?;
     let entries = paged.rows.into_iter().map(convert::history_entry).collect();
@@ -286,30 +284,11 @@ async fn list_entries(
 ) -> Result<proto::ListPickListEntriesResponse> {
     let mut faults = Faults::default();
     let list = faults.some("list", "is not a pick list", convert::pick_list(request.list));
-    let size = faults.page_size(std::mem::take(&mut request.page_size));
+    let paging = faults.paging(&mut request);
     let list = faults.unless(list)?;
-    let token = std::mem::take(&mut request.page_token);
-    let (page, pages) = api.page(caller, &request, size, &token)?;
+    let (page, pages) = api.page(caller, &paging)?;
     let paged = pick_lists::list(&api.store, list, request.include_disabled, &page).await?;
     let next_page_token = pages.next(&paged)?;
     let entries = paged.rows.into_iter().map(convert::entry).collect();
     Ok(proto::ListPickListEntriesResponse { entries, next_page_token })
-}
-
-impl Listing for proto::ListLeadsRequest {
-    fn method(&self) -> &'static str {
-        "ListLeads"
-    }
-}
-
-impl Listing for proto::ListLeadHistoryRequest {
-    fn method(&self) -> &'static str {
-        "ListLeadHistory"
-    }
-}
-
-impl Listing for proto::ListPickListEntriesRequest {
-    fn method(&self) -> &'static str {
-        "ListPickListEntries"
-    }
 }

@@ -14,10 +14,12 @@ use std::sync::Arc;
 use prost::Message;
 use tonic::{Request, Status};
 
+use self::convert::Faults;
 use crate::{
     access::Caller,
     domain::{Error, Result},
     model::page::{Page, Paged},
+    proto,
     query::page_token::{Binding, PageTokens},
     store::Store,
 };
@@ -35,27 +37,73 @@ impl Api {
         Self { store, page_tokens: Arc::new(page_tokens) }
     }
 
-    /// The page that a list request asks for. `arguments` is the request without page size and token.
-    fn page(
-        &self,
-        caller: &Caller,
-        arguments: &impl Listing,
-        size: Option<u32>,
-        token: &str,
-    ) -> Result<(Page, Pages<'_>)> {
-        let binding = Binding::new(caller.id(), arguments.method(), &arguments.encode_to_vec());
-        let after = match token {
+    /// The page that a list request asks for.
+    fn page(&self, caller: &Caller, paging: &Paging) -> Result<(Page, Pages<'_>)> {
+        let Paging { size, token, method, arguments } = paging;
+        let binding = Binding::new(caller.id(), method, arguments);
+        let after = match token.as_str() {
             "" => None,
             token => Some(self.page_tokens.open(&binding, token).ok_or(Error::InvalidPageToken)?),
         };
-        Ok((Page { size: size.unwrap_or(Page::DEFAULT_SIZE), after }, Pages { tokens: &self.page_tokens, binding }))
+        Ok((Page { size: *size, after }, Pages { tokens: &self.page_tokens, binding }))
     }
 }
 
-/// A list request without its page size and token: what its page tokens are bound to.
+/// A request for one page of a list.
 trait Listing: Message {
     /// The call's name.
-    fn method(&self) -> &'static str;
+    const METHOD: &'static str;
+
+    /// Takes page size and token out; what stays is what page tokens are bound to.
+    fn take_paging(&mut self) -> (i32, String);
+}
+
+macro_rules! listing {
+    ($($method:literal = $request:ty),+ $(,)?) => {$(
+        impl Listing for $request {
+            const METHOD: &'static str = $method;
+
+            fn take_paging(&mut self) -> (i32, String) {
+                (std::mem::take(&mut self.page_size), std::mem::take(&mut self.page_token))
+            }
+        }
+    )+};
+}
+
+listing! {
+    "ListLeads" = proto::ListLeadsRequest,
+    "ListLeadHistory" = proto::ListLeadHistoryRequest,
+    "ListPickListEntries" = proto::ListPickListEntriesRequest,
+    "ListProfiles" = proto::ListProfilesRequest,
+    "ListAssignedLeads" = proto::ListAssignedLeadsRequest,
+    "ListLeadAccess" = proto::ListLeadAccessRequest,
+    "ListUsers" = proto::ListUsersRequest,
+    "ListGroups" = proto::ListGroupsRequest,
+    "ListApiTokens" = proto::ListApiTokensRequest,
+}
+
+/// What a list request says of its page.
+struct Paging {
+    size: u32,
+    token: String,
+    method: &'static str,
+    arguments: Vec<u8>,
+}
+
+impl Faults {
+    /// The paging of a request, which is taken out of it. A page of more than 1,000 rows is one of 1,000.
+    fn paging<L: Listing>(&mut self, request: &mut L) -> Paging {
+        let (size, token) = request.take_paging();
+        let size = match u32::try_from(size) {
+            Ok(0) => Page::DEFAULT_SIZE,
+            Ok(size) => size.min(Page::MAX_SIZE),
+            Err(_) => {
+                self.add("page_size", "is negative");
+                Page::DEFAULT_SIZE
+            }
+        };
+        Paging { size, token, method: L::METHOD, arguments: request.encode_to_vec() }
+    }
 }
 
 /// Makes the tokens of a list's next pages.

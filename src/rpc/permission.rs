@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, Listing, caller,
+    Api, caller,
     convert::{self, Faults, etag},
     status,
 };
@@ -138,10 +138,9 @@ async fn list_profiles(
 ) -> Result<proto::ListProfilesResponse> {
     caller.require_directory()?;
     let mut faults = Faults::default();
-    let size = faults.page_size(std::mem::take(&mut request.page_size));
+    let paging = faults.paging(&mut request);
     faults.unless(Some(()))?;
-    let token = std::mem::take(&mut request.page_token);
-    let (page, pages) = api.page(caller, &request, size, &token)?;
+    let (page, pages) = api.page(caller, &paging)?;
     let paged = profiles::list(&api.store, caller, &page).await?;
     let next_page_token = pages.next(&paged)?;
     Ok(proto::ListProfilesResponse {
@@ -249,10 +248,4 @@ async fn update_settings(
     let patch = faults.unless(Some(patch))?;
     let settings = settings::update(&api.store, caller, patch, etag(&given.etag)).await?;
     Ok(proto::UpdateSettingsResponse { settings: Some(convert::settings(settings)) })
-}
-
-impl Listing for proto::ListProfilesRequest {
-    fn method(&self) -> &'static str {
-        "ListProfiles"
-    }
 }

@@ -11,10 +11,7 @@ use std::{collections::BTreeSet, fmt::Display, str::FromStr};
 use prost_types::FieldMask;
 
 pub(super) use self::{assignment::*, directory::*, lead::*, permission::*, time::*};
-use crate::{
-    domain::{Error, Result, Violation},
-    model::page::Page,
-};
+use crate::domain::{Error, Result, Violation};
 
 /// The most items of one batch.
 pub(super) const MOST_ITEMS: usize = 1000;
@@ -94,19 +91,6 @@ impl Faults {
                 None
             }
             Some(text) => self.line(field, text, longest),
-        }
-    }
-
-    /// How many rows a page may have; none: the default.
-    pub fn page_size(&mut self, size: i32) -> Option<u32> {
-        match u32::try_from(size) {
-            Ok(0) => None,
-            Ok(size) if size <= Page::MAX_SIZE => Some(size),
-            Ok(_) => Some(Page::MAX_SIZE),
-            Err(_) => {
-                self.add("page_size", "is negative");
-                None
-            }
         }
     }
 }
