@@ -2,13 +2,14 @@
 
 use std::{future::Future, net::SocketAddr, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use tokio::net::TcpListener;
 use tonic::{
-    codegen::http::{HeaderName, Request, header::AUTHORIZATION},
+    codegen::http::{Request, header::AUTHORIZATION},
     transport::server::TcpIncoming,
 };
 use tonic_web::GrpcWebLayer;
+use tower::util::{MapRequestLayer, MapResponseLayer};
 use tower_http::{
     auth::AsyncRequireAuthorizationLayer,
     catch_panic::CatchPanicLayer,
@@ -18,7 +19,7 @@ use tower_http::{
 };
 
 use crate::{
-    access::authn::Authenticate,
+    access::{authn::Authenticate, token::ApiSecret},
     domain::bootstrap,
     proto::{
         FILE_DESCRIPTOR_SET, assignment_service_server::AssignmentServiceServer,
@@ -26,15 +27,27 @@ use crate::{
         permission_service_server::PermissionServiceServer,
     },
     query::page_token::PageTokens,
-    rpc::{Api, request_id::KeepRequestId, status},
+    rpc::{
+        Api,
+        request_id::{self, KeepRequestId, REQUEST_ID},
+        status,
+    },
     store::{Store, secrets},
 };
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How long calls may go on after the server was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
-/// The largest message that is taken and sent.
-const LARGEST_MESSAGE: usize = 4 * 1024 * 1024;
+/// The largest request that is taken.
+const LARGEST_REQUEST: usize = 4 * 1024 * 1024;
+/// The largest answer that is sent: a page of 1,000 of the largest leads.
+const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
+
+/// Services have no trait for their limits.
+macro_rules! limited {
+    ($service:expr) => {
+        $service.max_decoding_message_size(LARGEST_REQUEST).max_encoding_message_size(LARGEST_ANSWER)
+    };
+}
 
 /// Where a server listens, and over which database.
 #[derive(Clone, Debug)]
@@ -52,7 +65,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     page_tokens: PageTokens,
-    first_token: Option<String>,
+    first_token: Option<ApiSecret>,
 }
 
 impl Server {
@@ -61,25 +74,17 @@ impl Server {
     /// # Errors
     /// Where the database can't be reached or was made by a newer version, or the address is taken.
     pub async fn start(config: ServeConfig) -> anyhow::Result<Self> {
+        // The address first: a database's first start shows a token, once, and must not end in a port that is taken.
+        let listener = TcpListener::bind(config.listen).await;
+        let listener = listener.with_context(|| format!("can't listen on {}", config.listen))?;
         let store = Store::open(&config.database_url).await.context("can't open the database")?;
-        let schema = store.schema().await.context("can't read the database's schema")?;
-        if !schema.unknown.is_empty() {
-            bail!("a newer version made this database: {} is unknown here", schema.unknown.join(", "));
-        }
+        store.schema().await.context("can't read the database's schema")?.known()?;
         store.migrate().await.context("can't migrate the database")?;
         let first_token = bootstrap::first_start(&store).await.context("can't fill the new database")?;
         let mut fresh = [0; 32];
         getrandom::fill(&mut fresh).map_err(|error| anyhow::anyhow!("no randomness for a key: {error}"))?;
         let page_tokens = PageTokens::new(&secrets::key(&store, "page tokens", fresh).await?);
-        let listener = TcpListener::bind(config.listen).await;
-        let listener = listener.with_context(|| format!("can't listen on {}", config.listen))?;
-        Ok(Self {
-            address: listener.local_addr()?,
-            store,
-            listener,
-            page_tokens,
-            first_token: first_token.map(|secret| secret.expose().to_owned()),
-        })
+        Ok(Self { address: listener.local_addr()?, store, listener, page_tokens, first_token })
     }
 
     /// Where it listens.
@@ -89,7 +94,7 @@ impl Server {
 
     /// The administrator's token, if this was the database's first start.
     pub fn first_token(&self) -> Option<&str> {
-        self.first_token.as_deref()
+        self.first_token.as_ref().map(ApiSecret::expose)
     }
 
     /// The database.
@@ -105,32 +110,33 @@ impl Server {
         let Self { store, listener, address: _, page_tokens, first_token: _ } = self;
         let (stopping, stopped) = tokio::sync::oneshot::channel();
         let (health_reporter, health) = tonic_health::server::health_reporter();
+        health_reporter.set_serving::<LeadServiceServer<Api>>().await;
+        health_reporter.set_serving::<PermissionServiceServer<Api>>().await;
+        health_reporter.set_serving::<AssignmentServiceServer<Api>>().await;
+        health_reporter.set_serving::<DirectoryServiceServer<Api>>().await;
         let api = Api::new(store.clone(), page_tokens);
-        let sized = LARGEST_MESSAGE;
 
         let server = tonic::transport::Server::builder()
             // gRPC-Web comes over HTTP/1.1 too.
             .accept_http1(true)
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
+            .layer(MapRequestLayer::new(request_id::drop_odd))
             .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
             .layer(TraceLayer::new_for_grpc().make_span_with(span).on_failure(()))
             .layer(PropagateRequestIdLayer::new(REQUEST_ID))
             .layer(KeepRequestId)
             .layer(GrpcWebLayer::new())
             .layer(CatchPanicLayer::custom(status::of_panic))
+            .layer(MapResponseLayer::new(status::rescue))
             .layer(AsyncRequireAuthorizationLayer::new(Authenticate::new(store.clone())))
             .add_service(health)
             .add_service(reflection_v1()?)
             .add_service(reflection_v1alpha()?)
-            .add_service(
-                LeadServiceServer::new(api.clone())
-                    .max_decoding_message_size(sized)
-                    .max_encoding_message_size(4 * sized),
-            )
-            .add_service(PermissionServiceServer::new(api.clone()).max_decoding_message_size(sized))
-            .add_service(AssignmentServiceServer::new(api.clone()).max_decoding_message_size(sized))
-            .add_service(DirectoryServiceServer::new(api).max_decoding_message_size(sized))
+            .add_service(limited!(LeadServiceServer::new(api.clone())))
+            .add_service(limited!(PermissionServiceServer::new(api.clone())))
+            .add_service(limited!(AssignmentServiceServer::new(api.clone())))
+            .add_service(limited!(DirectoryServiceServer::new(api)))
             .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), async move {
                 stop.await;
                 health_reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
@@ -144,7 +150,10 @@ impl Server {
                 tracing::warn!("calls were cut off, {} seconds after the server was told to stop", DRAIN.as_secs());
             }
         }
-        store.close().await;
+        // A write that waits for a lock, or a network that is gone, must not keep the server from ending.
+        if tokio::time::timeout(DRAIN, store.close()).await.is_err() {
+            tracing::warn!("the database's connections were not closed in time");
+        }
         Ok(())
     }
 }

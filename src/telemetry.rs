@@ -1,6 +1,6 @@
 //! What the service says of itself, on stderr.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -10,5 +10,10 @@ use tracing_subscriber::{EnvFilter, fmt};
 /// Where the filter can't be read, or logging has been started before.
 pub fn start(filter: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter)?;
-    fmt().with_env_filter(filter).with_writer(io::stderr).try_init().map_err(anyhow::Error::from_boxed)
+    fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .try_init()
+        .map_err(anyhow::Error::from_boxed)
 }

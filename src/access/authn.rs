@@ -21,6 +21,8 @@ use crate::{
 const OPEN: [&str; 3] =
     ["/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"];
 
+const ON_BEHALF_OF: &str = "x-leadward-on-behalf-of";
+
 /// Authenticates every call but those of the open services.
 #[derive(Clone, Debug)]
 pub struct Authenticate {
@@ -42,6 +44,11 @@ impl<B: Send + 'static> AsyncAuthorizeRequest<B> for Authenticate {
     fn authorize(&mut self, mut request: Request<B>) -> Self::Future {
         if OPEN.iter().any(|service| request.uri().path().starts_with(service)) {
             return future::ready(Ok(request)).boxed();
+        }
+        if request.headers().contains_key(ON_BEHALF_OF) {
+            // Who asks to be treated as another must not be answered as themselves.
+            let refusal = Error::invalid(ON_BEHALF_OF, "is not supported");
+            return future::ready(Err(status::of(refusal).into_http())).boxed();
         }
         let store = self.store.clone();
         let bearer = bearer(request.headers());

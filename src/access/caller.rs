@@ -15,7 +15,8 @@ use crate::{
 /// Who is calling, with all that they may do; made by authentication only.
 ///
 /// ```compile_fail
-/// let nobody = leadward::access::Caller { principal: todo!() };
+/// use leadward::{access::{Caller, policy::Principal}, model::ids::TokenId};
+/// fn somebody(principal: std::sync::Arc<Principal>, token: TokenId) -> Caller { Caller { principal, token } }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Caller {

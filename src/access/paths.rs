@@ -27,7 +27,7 @@ fn assigned(principal: &Principal, lead: &Lead, now: Time) -> Option<Path> {
     if lead.assignee_id != Some(principal.user_id) {
         return None;
     }
-    let grace_end = match (lead.state, lead.resolve_time, principal.resolved_grace) {
+    let grace_end = match (lead.state, lead.resolve_time, principal.resolved_grace()) {
         (LeadState::Resolved, Some(resolved), Some(grace)) => Some(resolved + grace),
         _ => None,
     };
@@ -49,17 +49,22 @@ fn given(principal: &Principal, row: &AccessRow) -> Option<Path> {
         AccessKind::Retained => Way::Retained,
         AccessKind::Blocked => return None,
     };
-    let mut actions = held(principal, |reach| *reach != Reach::None);
-    if row.mode == GrantMode::ViewOnly {
-        actions.retain(|action| *action == Action::View);
-    }
     Some(Path {
         way,
-        actions,
+        actions: granted_actions(principal, row.mode),
         mode: Some(row.mode),
         given: Some((row.given_by, row.give_time)),
         expire_time: row.expire_time,
     })
+}
+
+/// What a grant gives a principal: what they hold at INDIVIDUAL or above, and only VIEW of it where that is its mode.
+pub fn granted_actions(principal: &Principal, mode: GrantMode) -> Vec<Action> {
+    let mut actions = held(principal, |reach| *reach != Reach::None);
+    if mode == GrantMode::ViewOnly {
+        actions.retain(|action| *action == Action::View);
+    }
+    actions
 }
 
 fn levels(principal: &Principal, lead: &Lead) -> [Path; 3] {

@@ -131,8 +131,7 @@ pub struct Principal {
     pub permissions: PerAction<Effective>,
     /// What they hold.
     pub capabilities: BTreeSet<Capability>,
-    /// How long they still reach an assigned lead after it was resolved.
-    pub resolved_grace: Option<Duration>,
+    resolved_grace: Option<Duration>,
 }
 
 impl Principal {
@@ -168,6 +167,11 @@ impl Principal {
             UserState::Active => &self.permissions.get(action).reach,
             UserState::Deactivated => &Reach::None,
         }
+    }
+
+    /// How long they still reach an assigned lead after it was resolved; none: no limit.
+    pub fn resolved_grace(&self) -> Option<Duration> {
+        self.resolved_grace
     }
 
     /// Whether the user is an administrator.

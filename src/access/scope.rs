@@ -3,11 +3,19 @@
 //! No query on leads is made without a scope, and only this module makes one:
 //!
 //! ```compile_fail
-//! use leadward::access::scope::{LeadScope, View};
-//! let everything: LeadScope<View> = LeadScope { /* private */ };
+//! use leadward::{access::{policy::Reach, scope::{LeadScope, View}}, model::{ids::UserId, permission::Action}};
+//! fn everything(user: UserId) -> LeadScope<View> {
+//!     let acts = std::marker::PhantomData;
+//!     LeadScope { user, administrator: true, action: Action::View, reach: Reach::Complete, grace: None, acts }
+//! }
 //! ```
 //! ```compile_fail
 //! let everything = leadward::access::scope::LeadScope::<leadward::access::scope::View>::default();
+//! ```
+//! Only a caller has a scope to write with; what is known of other users gives scopes that read:
+//! ```compile_fail
+//! use leadward::access::{policy::Principal, scope::{Delete, LeadScope}};
+//! fn theirs(principal: &Principal) -> LeadScope<Delete> { principal.scope() }
 //! ```
 //! The scope of one action doesn't open another's statement:
 //! ```compile_fail
@@ -22,7 +30,12 @@
 
 use std::{marker::PhantomData, time::Duration};
 
-use super::policy::{Principal, Reach};
+use uuid::Uuid;
+
+use super::{
+    Caller,
+    policy::{Principal, Reach},
+};
 use crate::model::{
     ids::{GroupId, UserId},
     permission::Action,
@@ -97,7 +110,7 @@ impl<A> LeadScope<A> {
             administrator: principal.is_administrator(),
             action,
             reach: principal.reach(action).clone(),
-            grace: principal.resolved_grace,
+            grace: principal.resolved_grace(),
             acts: PhantomData,
         }
     }
@@ -142,12 +155,30 @@ impl<A> LeadScope<A> {
     }
 }
 
-impl Principal {
-    /// The leads on which the user may do the action.
+impl Caller {
+    /// The leads on which the caller may do the action.
     pub fn scope<A: Acts>(&self) -> LeadScope<A> {
         LeadScope::new(self, A::ACTION)
     }
+}
 
+impl LeadScope<Chosen> {
+    /// Every lead, to read: for what the service itself must know, whatever the caller may see. What comes of it must not
+    /// reach the caller but as the reason allows.
+    pub fn system(reason: &'static str) -> Self {
+        tracing::trace!(reason, "a system scope");
+        Self {
+            user: Uuid::nil().into(),
+            administrator: true,
+            action: Action::View,
+            reach: Reach::Complete,
+            grace: None,
+            acts: PhantomData,
+        }
+    }
+}
+
+impl Principal {
     /// The leads on which the user may do an action that is known only at run time.
     pub fn scope_to(&self, action: Action) -> LeadScope<Chosen> {
         LeadScope::new(self, action)

@@ -5,7 +5,7 @@ mod company;
 
 use std::net::SocketAddr;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use self::{
     api::{Api, Ids, id_of},
@@ -36,16 +36,13 @@ pub async fn load(addr: SocketAddr, admin_token: &str) -> anyhow::Result<Vec<Per
     let mut api = Api::connect(addr, admin_token).await?;
     let mut users = api.users().await?;
     if !users.contains_key(MANAGER.email) {
+        if users.keys().any(|email| STAFF.iter().all(|employee| employee.email != email)) {
+            bail!("this database belongs to another company; --demo fills a new one");
+        }
         make_company(&mut api, &mut users).await.context("can't make the demo company")?;
     }
 
-    let mut people = vec![Person {
-        variable: "ADMIN",
-        name: "Administrator",
-        role_line: "may do everything",
-        email: "",
-        token: admin_token.to_owned(),
-    }];
+    let mut people = Vec::new();
     for employee in std::iter::once(&MANAGER).chain(&STAFF) {
         // Somebody may have given an employee another address since.
         let Some(user_id) = users.get(employee.email) else { continue };
@@ -53,6 +50,12 @@ pub async fn load(addr: SocketAddr, admin_token: &str) -> anyhow::Result<Vec<Per
         let Employee { variable, name, role_line, email, .. } = *employee;
         people.push(Person { variable, name, role_line, email, token });
     }
+    // Last, since it ends the token that we came with where that was made for an earlier start of the demo.
+    let token = api.fresh_token(&api.me().await?).await?;
+    people.insert(
+        0,
+        Person { variable: "ADMIN", name: "Administrator", role_line: "may do everything", email: "", token },
+    );
     Ok(people)
 }
 

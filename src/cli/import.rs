@@ -17,7 +17,7 @@ use std::{
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::SecretString;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 
 use self::{mapping::Mapping, rejects::Rejects, rows::Rows, summary::Tally, table::Table, transfer::Transfer};
 use crate::proto::{DuplicatePolicy, ImportOptions, LeadMatchKey};
@@ -87,7 +87,7 @@ pub struct Args {
 
     /// Where refused rows go, by default FILE.rejects.csv
     ///
-    /// A rejects file that is imported is replaced by what is still refused.
+    /// A rejects file that is imported is replaced by what is still refused; where nothing is, it stays as it was.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 }
@@ -186,7 +186,11 @@ fn match_keys(args: &Args, mapping: &Mapping) -> Vec<MatchKey> {
 
 async fn connect(server: &str) -> anyhow::Result<Channel> {
     let url = if server.contains("://") { server.to_owned() } else { format!("http://{server}") };
-    let endpoint = Endpoint::from_shared(url.clone()).with_context(|| format!("{url} is not the URL of a server"))?;
+    let mut endpoint =
+        Endpoint::from_shared(url.clone()).with_context(|| format!("{url} is not the URL of a server"))?;
+    if url.starts_with("https://") {
+        endpoint = endpoint.tls_config(ClientTlsConfig::new().with_enabled_roots())?;
+    }
     endpoint
         .connect_timeout(Duration::from_secs(10))
         // A server that is gone without a word would leave the import waiting for ever.

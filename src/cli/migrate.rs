@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use anyhow::bail;
 use clap::Subcommand;
 
 use super::Database;
@@ -30,15 +29,12 @@ enum Command {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Up(database) => up(&Store::open(&database.database_url).await?).await,
-        Command::Status(database) => status(&Store::open(&database.database_url).await?).await,
+        Command::Status(database) => status(&Store::open_existing(&database.database_url).await?).await,
     }
 }
 
 async fn up(store: &Store) -> anyhow::Result<ExitCode> {
-    let before = store.schema().await?;
-    if !before.unknown.is_empty() {
-        bail!("a newer version made this database: {} is unknown here", before.unknown.join(", "));
-    }
+    let before = store.schema().await?.known()?;
     store.migrate().await?;
     for name in &before.pending {
         println!("{name} applied");

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, process::ExitCode};
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Database, demo};
+use super::demo;
 use crate::{
     domain::bootstrap,
     server::{ServeConfig, Server},
@@ -17,8 +17,9 @@ pub struct Args {
     /// The address to listen on.
     #[arg(long, env = "LEADWARD_LISTEN", default_value = "127.0.0.1:50051")]
     listen: SocketAddr,
-    #[command(flatten)]
-    database: Database,
+    /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME` [default: sqlite:leadward.db, with --demo sqlite:leadward-demo.db]
+    #[arg(long, env = "LEADWARD_DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
     /// Fill a new database with a small company, and print a token for each of its people.
     #[arg(long)]
     demo: bool,
@@ -31,7 +32,9 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let config = ServeConfig { listen: args.listen, database_url: args.database.database_url };
+    let default = if args.demo { "sqlite:leadward-demo.db" } else { "sqlite:leadward.db" };
+    let database_url = args.database_url.unwrap_or_else(|| default.to_owned());
+    let config = ServeConfig { listen: args.listen, database_url };
     let server = Server::start(config).await?;
     let address = server.local_addr();
     let store = server.store().clone();

@@ -19,7 +19,8 @@ pub struct Args {
 /// # Errors
 /// Where the database can't be reached, or there is no such user.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let store = Store::open(&args.database.database_url).await?;
+    let store = Store::open_existing(&args.database.database_url).await?;
+    store.schema().await?.known()?;
     let secret = bootstrap::issue_token(&store, args.user.as_deref(), "command line").await?;
     println!("{}", secret.expose());
     Ok(ExitCode::SUCCESS)

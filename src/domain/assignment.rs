@@ -6,7 +6,7 @@ use crate::{
         Caller,
         paths::paths,
         policy::{Facts, Principal, Reach},
-        scope::{Assign, View},
+        scope::{Assign, LeadScope, View},
     },
     model::{
         Time,
@@ -83,6 +83,7 @@ pub async fn assign(store: &Store, caller: &Caller, assignment: Assignment) -> R
             }
             let settings = settings::get(&tx).await?;
             if let Some(assignee) = assignment.assignee_id {
+                users::lock(&tx, assignee).await?;
                 let facts = principals::facts(&tx, assignee).await?.ok_or(Error::NotFound(Resource::User))?;
                 eligible(&tx, &facts, lead.lead(), &settings).await?.map_err(Error::Ineligible)?;
                 lead_access::lift_block(&tx, &lead, assignee).await?;
@@ -145,7 +146,7 @@ async fn part(
     Ok(Previous { user_id, policy, expire_time: row.and_then(|row| row.expire_time), remaining })
 }
 
-/// Whether a user may be given a lead. The user's row is locked where the answer depends on how many they have.
+/// Whether a user may be given a lead. Whoever asks has locked the user's row, so that the answer still holds at the commit.
 pub(super) async fn eligible(
     tx: &Tx,
     facts: &Facts,
@@ -166,8 +167,8 @@ pub(super) async fn eligible(
         return Ok(Err(Ineligible::WrongDesk));
     }
     if let Some(most) = facts.profile.max_open_leads {
-        users::lock(tx, facts.user_id).await?;
-        if users::open_leads(tx, facts.user_id).await? >= u64::from(most) {
+        let all = LeadScope::system("capacity counts every lead, whoever asks may see");
+        if leads::count_open(tx, &all, facts.user_id).await? >= u64::from(most) {
             return Ok(Err(Ineligible::OverCapacity));
         }
     }

@@ -6,6 +6,7 @@ use super::{Error, Resource, Result, tokens};
 use crate::{
     access::token::ApiSecret,
     model::{
+        Time,
         ids::{ProfileId, UserId},
         permission::{Action, Capability, PerAction, Permission, Profile, Role},
         pick_list::{Category, PickList},
@@ -52,7 +53,7 @@ pub async fn issue_token(store: &Store, user: Option<&str>, label: &'static str)
         .write(args, move |tx, args| async move {
             let (user, hash) = &*args;
             let id = match user.as_deref().map(|user| (user, user.parse::<UserId>())) {
-                None => users::lock_administrators(&tx).await?.first().copied(),
+                None => users::active_administrators(&tx).await?.first().copied(),
                 Some((_, Ok(id))) => users::get(&tx, id).await?.map(|user| user.id),
                 Some((email, Err(_))) => users::by_email(&tx, email).await?,
             };
@@ -73,7 +74,7 @@ async fn fill(tx: &Tx, secret: &ApiSecret) -> Result<()> {
         version: 1,
     };
     settings::insert(tx, &first).await?;
-    for profile in built_in() {
+    for profile in built_in(tx.now()) {
         profiles::insert(tx, &profile).await?;
     }
     for (list, name, category) in PICK_LISTS {
@@ -103,7 +104,7 @@ const PICK_LISTS: &[(PickList, &str, Option<Category>)] = &[
 ];
 
 /// The six profiles with the defaults of the domain contract, sections 2 and 6.
-fn built_in() -> [Profile; 6] {
+fn built_in(now: Time) -> [Profile; 6] {
     use Action::{Assign, Delete, Discard, Edit, Export, Resolve, Retrieve, View};
     use Capability::{ConfigurePermissions, ImportLeads, ReadAudit, ViewAllLeadsReport};
 
@@ -114,16 +115,17 @@ fn built_in() -> [Profile; 6] {
     let hour = Some(Duration::from_secs(60 * 60));
     let individual = Permission::INDIVIDUAL;
     [
-        profile("administrator", Role::Administrator, &everything, &Permission::Complete, Capability::ALL, None),
-        profile("manager", Role::Manager, &everything, &Permission::Complete, &managers, None),
-        profile("pre-sales", Role::Agent, &works, &individual, &[], None),
-        profile("leads-agent", Role::Agent, &works, &individual, &[], hour),
-        profile("account-manager", Role::Agent, &keeps, &individual, &[], None),
-        profile("retention", Role::Agent, &keeps, &individual, &[], None),
+        profile(now, "administrator", Role::Administrator, &everything, &Permission::Complete, Capability::ALL, None),
+        profile(now, "manager", Role::Manager, &everything, &Permission::Complete, &managers, None),
+        profile(now, "pre-sales", Role::Agent, &works, &individual, &[], None),
+        profile(now, "leads-agent", Role::Agent, &works, &individual, &[], hour),
+        profile(now, "account-manager", Role::Agent, &keeps, &individual, &[], None),
+        profile(now, "retention", Role::Agent, &keeps, &individual, &[], None),
     ]
 }
 
 fn profile(
+    now: Time,
     name: &str,
     role: Role,
     actions: &[Action],
@@ -132,7 +134,7 @@ fn profile(
     resolved_grace: Option<Duration>,
 ) -> Profile {
     Profile {
-        id: ProfileId::new(),
+        id: ProfileId::at(now),
         name: name.to_owned(),
         built_in: true,
         role,

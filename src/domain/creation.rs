@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     Error, Ineligible, Result, assignment, history, leads as lead_rules,
-    leads::{duplicate, unknown_group},
+    leads::{duplicate, first_covered, unknown_group},
     pick_lists,
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     model::{
         history::HistoryKind,
         ids::{EntryId, GroupId, LeadId, UserId},
-        lead::{DuplicatePolicy, Duplicates, Lead, LeadPatch, LeadState, NewLead},
+        lead::{DuplicatePolicy, Duplicates, Lead, LeadPatch, LeadState, MatchKey, NewLead},
         permission::{Action, Capability},
         pick_list::PickList,
         settings::Settings,
@@ -97,7 +97,8 @@ pub async fn take_in(
             let (caller, rows, duplicates) = &*args;
             let keys: Vec<Keys> = rows.iter().map(|row| Keys::of(&row.lead.fields, &duplicates.keys)).collect();
             leads::lock_keys(&tx, &keys).await?;
-            let existing = leads::existing(&tx, &keys).await?;
+            let all = LeadScope::system("a lead is made once, whoever may see it; `duplicate` says what is told");
+            let existing = leads::existing(&tx, &all, &keys).await?;
             let mut batch = Batch::new(&tx, caller, duplicates.policy, existing).await?;
             let mut answers = Vec::with_capacity(rows.len());
             for (row, keys) in rows.iter().zip(&keys) {
@@ -164,16 +165,17 @@ impl<'a> Batch<'a> {
             return Err(Error::ActionNotPermitted(Action::Edit));
         }
         let mut new = self.look_up(row).await?;
-        if let Some((id, key)) = self.existing.find(keys) {
-            // It may be one of this batch that waits to be inserted.
+        let same = self.existing.find(keys);
+        if !same.is_empty() {
+            // One of them may be of this batch, and wait to be inserted.
             self.flush().await?;
             return match self.policy {
-                DuplicatePolicy::Reject => Err(duplicate(self.tx, self.caller, id, key).await?),
+                DuplicatePolicy::Reject => Err(duplicate(self.tx, self.caller, &same).await?),
                 DuplicatePolicy::Skip => {
-                    let seen = leads::get(self.tx, &self.caller.scope::<View>(), id).await?;
-                    Ok(Intake::Skipped(seen.map(|lead| Box::new(lead.into_lead()))))
+                    let seen = first_covered(self.tx, &self.caller.scope::<View>(), &same).await?;
+                    Ok(Intake::Skipped(seen.map(|(lead, _)| Box::new(lead))))
                 }
-                DuplicatePolicy::Update => self.update(id, &new.fields).await,
+                DuplicatePolicy::Update => self.update(&same, &new.fields).await,
             };
         }
         let stage = self.stage(&mut new.fields).await?;
@@ -209,11 +211,14 @@ impl<'a> Batch<'a> {
         Ok(new)
     }
 
-    async fn update(&self, id: LeadId, fields: &LeadPatch) -> Result<Intake> {
-        let lead = match lead_rules::lock::<Edit>(self.tx, self.caller, id, None).await {
-            Err(Error::LeadNotFound) => return Err(Error::DuplicateLead(None)),
-            locked => locked?,
+    async fn update(&self, same: &[(LeadId, MatchKey)], fields: &LeadPatch) -> Result<Intake> {
+        let Some((lead, _)) = first_covered(self.tx, &self.edit, same).await? else {
+            return Err(match duplicate(self.tx, self.caller, same).await? {
+                Error::DuplicateLead(Some(_)) => Error::ActionNotPermitted(Action::Edit),
+                hidden => hidden,
+            });
         };
+        let lead = lead_rules::lock::<Edit>(self.tx, self.caller, lead.id, None).await?;
         let after = lead_rules::change(self.tx, self.caller, &lead, fields).await?;
         let unchanged = after.version == lead.lead().version;
         Ok(if unchanged { Intake::Unchanged(Box::new(after)) } else { Intake::Updated(Box::new(after)) })
@@ -252,7 +257,7 @@ impl<'a> Batch<'a> {
         }
         let now = self.tx.now();
         let blank = Lead {
-            id: LeadId::new(),
+            id: LeadId::at(now),
             external_id: None,
             name: None,
             email: None,
@@ -298,6 +303,7 @@ impl<'a> Batch<'a> {
 
     async fn eligible(&mut self, assignee: UserId, lead: &Lead) -> Result<()> {
         if !self.assignees.contains_key(&assignee) {
+            users::lock(self.tx, assignee).await?;
             self.assignees.insert(assignee, principals::facts(self.tx, assignee).await?);
         }
         let known = self.assignees.get(&assignee).and_then(Option::as_ref);

@@ -1,6 +1,6 @@
 //! Users.
 
-use super::{Error, Resource, Result, etag, profiles::nobody_with};
+use super::{Error, Resource, Result, etag, profiles::nobody_with, rights};
 use crate::{
     access::{
         Caller,
@@ -57,10 +57,11 @@ pub async fn list(
 /// # Errors
 /// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, ROLE_NOT_BELOW, ESCALATION, DUPLICATE_RESOURCE.
 pub async fn create(store: &Store, caller: &Caller, new: NewUser) -> Result<User> {
-    caller.require(Capability::ManageDirectory)?;
     let made = store
         .write((caller.clone(), new), |tx, args| async move {
             let (caller, new) = &*args;
+            let caller = rights::turn(&tx, caller).await?;
+            caller.require(Capability::ManageDirectory)?;
             let profile = profiles::get(&tx, new.profile_id).await?.ok_or(Error::NotFound(Resource::Profile))?;
             caller.may_hand_out(None, &nobody_with(&profile))?;
             let id = users::insert(&tx, new).await?;
@@ -81,17 +82,18 @@ pub async fn update(
     patch: UserPatch,
     etag: Option<String>,
 ) -> Result<User> {
-    caller.require(Capability::ManageDirectory)?;
     let updated = store
         .write((caller.clone(), patch, etag), move |tx, args| async move {
             let (caller, patch, etag) = &*args;
-            let (user, before) = locked(&tx, id).await?;
+            let caller = rights::turn(&tx, caller).await?;
+            caller.require(Capability::ManageDirectory)?;
+            let (user, before) = known(&tx, id).await?;
             let profile = match patch.profile_id.filter(|profile| *profile != user.profile_id) {
                 Some(profile) => Some(profiles::get(&tx, profile).await?.ok_or(Error::NotFound(Resource::Profile))?),
                 None => None,
             };
             if profile.as_ref().is_some_and(|profile| profile.role != Role::Administrator) {
-                not_the_last_administrator(&tx, &before).await?;
+                may_take_from(&tx, &caller, &before).await?;
             }
             let configures = profile.is_some() || patch.desk.is_some_and(|desk| desk != user.desk);
             match caller.may_configure(id, before.profile.role) {
@@ -114,11 +116,12 @@ pub async fn update(
 /// # Errors
 /// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, LAST_ADMINISTRATOR, SELF_CONFIGURATION, ROLE_NOT_BELOW.
 pub async fn deactivate(store: &Store, caller: &Caller, id: UserId) -> Result<User> {
-    caller.require(Capability::ManageDirectory)?;
     store
         .write(caller.clone(), move |tx, caller| async move {
-            let (user, facts) = locked(&tx, id).await?;
-            not_the_last_administrator(&tx, &facts).await?;
+            let caller = rights::turn(&tx, &caller).await?;
+            caller.require(Capability::ManageDirectory)?;
+            let (user, facts) = known(&tx, id).await?;
+            may_take_from(&tx, &caller, &facts).await?;
             caller.may_configure(id, facts.profile.role)?;
             if user.state == UserState::Deactivated {
                 return Ok(user);
@@ -134,10 +137,11 @@ pub async fn deactivate(store: &Store, caller: &Caller, id: UserId) -> Result<Us
 /// # Errors
 /// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, SELF_CONFIGURATION, ROLE_NOT_BELOW, ESCALATION.
 pub async fn reactivate(store: &Store, caller: &Caller, id: UserId) -> Result<User> {
-    caller.require(Capability::ManageDirectory)?;
     store
         .write(caller.clone(), move |tx, caller| async move {
-            let (user, facts) = locked(&tx, id).await?;
+            let caller = rights::turn(&tx, &caller).await?;
+            caller.require(Capability::ManageDirectory)?;
+            let (user, facts) = known(&tx, id).await?;
             caller.may_configure(id, facts.profile.role)?;
             if user.state == UserState::Active {
                 return Ok(user);
@@ -149,21 +153,18 @@ pub async fn reactivate(store: &Store, caller: &Caller, id: UserId) -> Result<Us
         .await
 }
 
-/// Administrators are locked together, so that of two who go at once one sees that the other is gone.
-async fn not_the_last_administrator(tx: &Tx, facts: &Facts) -> Result<()> {
+/// The last active administrator can't be taken away, not even by themselves; to others it isn't said who that is.
+async fn may_take_from(tx: &Tx, caller: &Caller, facts: &Facts) -> Result<()> {
+    caller.is_above(facts.profile.role)?;
     if !Principal::resolve(facts).is_administrator() {
         return Ok(());
     }
-    let active = users::lock_administrators(tx).await?;
+    let active = users::active_administrators(tx).await?;
     if active == [facts.user_id] { Err(Error::LastAdministrator) } else { Ok(()) }
 }
 
-async fn locked(tx: &Tx, id: UserId) -> Result<(User, Facts)> {
-    // Administrators are locked in one order by everyone, or two who deactivate each other wait for each other.
-    let role = principals::facts(tx, id).await?.map(|facts| facts.profile.role);
-    if role == Some(Role::Administrator) {
-        users::lock_administrators(tx).await?;
-    }
+/// The user's row is locked against an assignment that is being made to them.
+async fn known(tx: &Tx, id: UserId) -> Result<(User, Facts)> {
     users::lock(tx, id).await?;
     let facts = principals::facts(tx, id).await?.ok_or(Error::NotFound(Resource::User))?;
     Ok((found(tx, id).await?, facts))

@@ -135,6 +135,9 @@ pub enum Error {
     /// The database's.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// There is no such call.
+    #[error("there is no such call")]
+    Unimplemented,
     /// A bug.
     #[error("{0}")]
     Internal(String),

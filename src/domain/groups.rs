@@ -1,15 +1,15 @@
 //! Groups: who is a member decides what levels with member groups reach.
 
-use super::{Error, Resource, Result, etag};
+use super::{Error, Resource, Result, etag, rights};
 use crate::{
-    access::Caller,
+    access::{Caller, policy::Facts, scope::LeadScope},
     model::{
         ids::{GroupId, UserId},
         page::{Page, Paged},
         permission::Capability,
         user::Group,
     },
-    store::{self, Store, Tx, groups, principals, users},
+    store::{self, Store, Tx, groups, leads, principals},
 };
 
 /// Makes a group without members.
@@ -44,8 +44,10 @@ pub async fn rename(
             let (name, etag) = &*args;
             let group = found(&tx, id).await?;
             etag::check(etag.as_deref(), group.version)?;
-            if let Some(name) = name.as_ref().filter(|name| **name != group.name) {
-                groups::rename(&tx, id, name).await?;
+            if let Some(name) = name.as_ref().filter(|name| **name != group.name)
+                && !groups::rename(&tx, &group, name).await?
+            {
+                return Err(store::Error::Conflict(None).into());
             }
             found(&tx, id).await
         })
@@ -58,15 +60,20 @@ pub async fn rename(
 /// # Errors
 /// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, IN_USE.
 pub async fn delete(store: &Store, caller: &Caller, id: GroupId) -> Result<()> {
-    caller.require(Capability::ManageDirectory)?;
     let in_use = |used_by| Error::InUse { resource: Resource::Group, used_by };
     let deleted = store
-        .write((), move |tx, _| async move {
+        .write(caller.clone(), move |tx, caller| async move {
+            let caller = rights::turn(&tx, &caller).await?;
+            caller.require(Capability::ManageDirectory)?;
             found(&tx, id).await?;
-            match groups::used_by(&tx, id).await? {
-                Some(used_by) => Err(in_use(used_by)),
-                None => Ok(groups::delete(&tx, id).await?),
+            let all = LeadScope::system("whoever deletes a group learns that leads belong to it, not which");
+            if leads::any_in_group(&tx, &all, id).await? {
+                return Err(in_use("leads"));
             }
+            if groups::is_named(&tx, id).await? {
+                return Err(in_use("permissions"));
+            }
+            Ok(groups::delete(&tx, id).await?)
         })
         .await;
     deleted.map_err(|error| match error {
@@ -89,12 +96,13 @@ pub async fn list(store: &Store, caller: &Caller, page: &Page) -> Result<Paged<G
 /// # Errors
 /// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, SELF_CONFIGURATION, ROLE_NOT_BELOW, ESCALATION.
 pub async fn add_members(store: &Store, caller: &Caller, id: GroupId, members: Vec<UserId>) -> Result<Group> {
-    caller.require(Capability::ManageDirectory)?;
     store
         .write((caller.clone(), members), move |tx, args| async move {
             let (caller, members) = &*args;
+            let caller = rights::turn(&tx, caller).await?;
+            caller.require(Capability::ManageDirectory)?;
             found(&tx, id).await?;
-            for before in configurable(&tx, caller, members).await? {
+            for before in configurable(&tx, &caller, members).await? {
                 let mut after = before.clone();
                 after.groups.insert(id);
                 caller.may_hand_out(Some(&before), &after)?;
@@ -110,23 +118,20 @@ pub async fn add_members(store: &Store, caller: &Caller, id: GroupId, members: V
 /// # Errors
 /// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, SELF_CONFIGURATION, ROLE_NOT_BELOW.
 pub async fn remove_members(store: &Store, caller: &Caller, id: GroupId, members: Vec<UserId>) -> Result<Group> {
-    caller.require(Capability::ManageDirectory)?;
     store
         .write((caller.clone(), members), move |tx, args| async move {
             let (caller, members) = &*args;
+            let caller = rights::turn(&tx, caller).await?;
+            caller.require(Capability::ManageDirectory)?;
             found(&tx, id).await?;
-            configurable(&tx, caller, members).await?;
+            configurable(&tx, &caller, members).await?;
             groups::remove_members(&tx, id, members).await?;
             found(&tx, id).await
         })
         .await
 }
 
-async fn configurable(tx: &Tx, caller: &Caller, members: &[UserId]) -> Result<Vec<crate::access::policy::Facts>> {
-    for member in members {
-        // In the order given, so that two calls on one user's memberships take turns.
-        users::lock(tx, *member).await?;
-    }
+async fn configurable(tx: &Tx, caller: &Caller, members: &[UserId]) -> Result<Vec<Facts>> {
     let facts = principals::facts_of(tx, members).await?;
     if members.iter().any(|member| !facts.iter().any(|known| known.user_id == *member)) {
         return Err(Error::NotFound(Resource::User));

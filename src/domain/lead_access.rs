@@ -4,7 +4,8 @@ use super::{Error, Ineligible, Resource, Result, Unrevocable, leads::lock};
 use crate::{
     access::{
         Caller,
-        paths::paths,
+        escalation::Escalation,
+        paths::{granted_actions, paths},
         policy::{Facts, Principal},
         scope::View,
     },
@@ -13,7 +14,7 @@ use crate::{
         history::{Change, HistoryKind},
         ids::{LeadId, UserId},
         lead::Lead,
-        lead_access::{Access, AccessKind, AccessRow, GrantMode},
+        lead_access::{Access, AccessKind, AccessRow, GrantMode, Path},
         page::{Page, Paged},
         permission::Capability,
         user::UserState,
@@ -36,23 +37,27 @@ const CHUNK: u32 = 500;
 /// CAPABILITY_REQUIRED, LEAD_NOT_FOUND.
 pub async fn list(store: &Store, caller: &Caller, id: LeadId, page: &Page) -> Result<Paged<Access>> {
     caller.require_directory()?;
-    let lead = leads::get(store, &caller.scope::<View>(), id).await?.ok_or(Error::LeadNotFound)?;
-    let now = crate::store::clock(store).await?;
-    let mut found: Vec<Access> = Vec::new();
-    let mut after = page.after;
-    loop {
-        let users = principals::active(store, &Page { size: CHUNK, after }).await?;
-        let Some(last) = users.last() else { break };
-        after = Some(last.user_id.uuid());
-        let ids: Vec<UserId> = users.iter().map(|user| user.user_id).collect();
-        let rows = lead_access::of_users(store, &lead, &ids).await?;
-        let accesses = users.iter().map(|user| access(user, lead.lead(), &rows, now));
-        found.extend(accesses.filter(|access| !access.paths.is_empty()));
-        if found.len() > page.size as usize {
-            break;
-        }
-    }
-    Ok(page.cut(found, |access| access.user_id.uuid()))
+    store
+        .snapshot((caller.scope::<View>(), *page), move |tx, args| async move {
+            let (scope, page) = &*args;
+            let lead = leads::get(&tx, scope, id).await?.ok_or(Error::LeadNotFound)?;
+            let mut found: Vec<Access> = Vec::new();
+            let mut after = page.after;
+            loop {
+                let users = principals::active(&tx, &Page { size: CHUNK, after }).await?;
+                let Some(last) = users.last() else { break };
+                after = Some(last.user_id.uuid());
+                let ids: Vec<UserId> = users.iter().map(|user| user.user_id).collect();
+                let rows = lead_access::of_users(&tx, &lead, &ids).await?;
+                let accesses = users.iter().map(|user| access(user, lead.lead(), &rows, tx.now()));
+                found.extend(accesses.filter(|access| !access.paths.is_empty()));
+                if found.len() > page.size as usize {
+                    break;
+                }
+            }
+            Ok(page.cut(found, |access| access.user_id.uuid()))
+        })
+        .await
 }
 
 fn access(facts: &Facts, lead: &Lead, rows: &[AccessRow], now: Time) -> Access {
@@ -82,6 +87,7 @@ pub async fn grant(
             let lead = lock::<View>(&tx, &caller, id, None).await?;
             let facts = principals::facts(&tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
             caller.may_configure(user_id, facts.profile.role)?;
+            may_give(&tx, &caller, &lead, &Principal::resolve(&facts), mode, expire_time).await?;
             if expire_time.is_some_and(|end| end <= tx.now()) {
                 return Err(Error::invalid("expire_time", "must be in the future"));
             }
@@ -131,6 +137,25 @@ pub async fn revoke(store: &Store, caller: &Caller, id: LeadId, user_id: UserId)
             replace(&tx, &caller, &lead, &row, HistoryKind::AccessRevoked).await
         })
         .await
+}
+
+/// A grant gives no action on the lead that the caller doesn't have on it, and none for longer.
+async fn may_give(
+    tx: &Tx,
+    caller: &Caller,
+    lead: &Locked<View>,
+    target: &Principal,
+    mode: GrantMode,
+    until: Option<Time>,
+) -> Result<()> {
+    let row = lead_access::of_users(tx, lead, &[caller.id()]).await?.pop();
+    let mine = paths(caller, lead.lead(), row.as_ref(), tx.now());
+    let lasts = |path: &Path| path.expire_time.is_none_or(|end| until.is_some_and(|until| until <= end));
+    let holds = |action| mine.iter().any(|path| path.actions.contains(&action) && lasts(path));
+    match granted_actions(target, mode).into_iter().find(|action| !holds(*action)) {
+        Some(action) => Err(Escalation::Action(action).into()),
+        None => Ok(()),
+    }
 }
 
 async fn replace(tx: &Tx, caller: &Caller, lead: &Locked<View>, row: &AccessRow, kind: HistoryKind) -> Result<()> {

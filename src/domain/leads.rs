@@ -6,7 +6,7 @@ use super::{Error, Result, etag, history, pick_lists};
 use crate::{
     access::{
         Caller,
-        scope::{Acts, Assign, Delete, Discard, Edit, Resolve, Retrieve, View},
+        scope::{Acts, Assign, Delete, Discard, Edit, LeadScope, Resolve, Retrieve, View},
     },
     model::{
         history::{HistoryEntry, HistoryKind},
@@ -20,7 +20,7 @@ use crate::{
     store::{
         Store, Tx, groups,
         leads::{self, Keys, Locked, Reached},
-        principals,
+        principals, users,
     },
 };
 
@@ -66,8 +66,13 @@ pub async fn list(
 /// # Errors
 /// LEAD_NOT_FOUND.
 pub async fn history(store: &Store, caller: &Caller, id: LeadId, page: &Page) -> Result<Paged<HistoryEntry>> {
-    let lead = leads::get(store, &caller.scope::<View>(), id).await?.ok_or(Error::LeadNotFound)?;
-    Ok(crate::store::history::list(store, &lead, page).await?)
+    store
+        .snapshot((caller.scope::<View>(), *page), move |tx, args| async move {
+            let (scope, page) = &*args;
+            let lead = leads::get(&tx, scope, id).await?.ok_or(Error::LeadNotFound)?;
+            Ok(crate::store::history::list(&tx, &lead, page).await?)
+        })
+        .await
 }
 
 /// Changes fields.
@@ -117,6 +122,9 @@ pub(super) async fn change(tx: &Tx, caller: &Caller, lead: &Locked<Edit>, patch:
     if after == *before {
         return Ok(after);
     }
+    if [&after.external_id, &after.name, &after.email, &after.phone].iter().all(|identity| identity.is_none()) {
+        return Err(Error::invalid("lead", "needs an external_id, a name, an email or a phone"));
+    }
     if after.group_id != before.group_id {
         regroup(tx, caller, &after).await?;
     }
@@ -146,16 +154,29 @@ pub(super) fn unknown_group() -> Error {
 async fn unique_external_id(tx: &Tx, caller: &Caller, patch: &LeadPatch) -> Result<()> {
     let keys = Keys::of(patch, &[MatchKey::ExternalId]);
     leads::lock_keys(tx, std::slice::from_ref(&keys)).await?;
-    match leads::existing(tx, std::slice::from_ref(&keys)).await?.find(&keys) {
-        Some((id, key)) => Err(duplicate(tx, caller, id, key).await?),
-        None => Ok(()),
-    }
+    let all = LeadScope::system("external IDs are unique, whoever may see the lead; `duplicate` says what is told");
+    let same = leads::existing(tx, &all, std::slice::from_ref(&keys)).await?.find(&keys);
+    if same.is_empty() { Ok(()) } else { Err(duplicate(tx, caller, &same).await?) }
 }
 
-/// The refusal of a duplicate: it names the lead only to those who may view it.
-pub(super) async fn duplicate(tx: &Tx, caller: &Caller, id: LeadId, key: MatchKey) -> Result<Error> {
-    let seen = leads::get(tx, &caller.scope::<View>(), id).await?;
-    Ok(Error::DuplicateLead(seen.map(|_| (id, key))))
+/// The refusal of a duplicate: it names a lead only where the caller may view it.
+pub(super) async fn duplicate(tx: &Tx, caller: &Caller, same: &[(LeadId, MatchKey)]) -> Result<Error> {
+    let seen = first_covered(tx, &caller.scope::<View>(), same).await?;
+    Ok(Error::DuplicateLead(seen.map(|(lead, key)| (lead.id, key))))
+}
+
+/// The first of some leads that a scope covers. People share phones: beyond so many it is anybody's guess which is meant.
+pub(super) async fn first_covered<A>(
+    tx: &Tx,
+    scope: &LeadScope<A>,
+    same: &[(LeadId, MatchKey)],
+) -> Result<Option<(Lead, MatchKey)>> {
+    const MOST: usize = 100;
+    let same = same.get(..MOST).unwrap_or(same);
+    let ids: Vec<LeadId> = same.iter().map(|(id, _)| *id).collect();
+    let mut covered: HashMap<LeadId, Lead> =
+        leads::get_many(tx, scope, &ids).await?.into_iter().map(|found| (found.lead().id, found.into_lead())).collect();
+    Ok(same.iter().find_map(|(id, key)| covered.remove(id).map(|lead| (lead, *key))))
 }
 
 /// Sets an ACTIVE lead aside.
@@ -196,6 +217,7 @@ pub async fn retrieve(store: &Store, caller: &Caller, id: LeadId, etag: Option<S
 
 async fn is_gone(tx: &Tx, assignee: Option<UserId>) -> Result<bool> {
     let Some(assignee) = assignee else { return Ok(false) };
+    users::lock(tx, assignee).await?;
     let facts = principals::facts(tx, assignee).await?;
     Ok(facts.is_none_or(|facts| facts.state == UserState::Deactivated))
 }

@@ -13,6 +13,7 @@ pub mod leads;
 pub mod permissions;
 pub mod pick_lists;
 pub mod profiles;
+mod rights;
 pub mod settings;
 pub mod tokens;
 

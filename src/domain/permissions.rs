@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Error, Resource, Result, etag};
+use super::{Error, Resource, Result, etag, rights};
 use crate::{
     access::{
         Caller,
@@ -39,11 +39,11 @@ pub async fn update(
     etag: Option<String>,
     validate_only: bool,
 ) -> Result<Facts> {
-    caller.require(Capability::ConfigurePermissions)?;
     store
         .write_unless(validate_only, (caller.clone(), settings, etag), move |tx, args| async move {
             let (caller, settings, etag) = &*args;
-            users::lock(&tx, user_id).await?;
+            let caller = rights::turn(&tx, caller).await?;
+            caller.require(Capability::ConfigurePermissions)?;
             let before = principals::facts(&tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
             caller.may_configure(user_id, before.profile.role)?;
             let named = settings.iter().enumerate().filter_map(|(at, (_, p))| p.as_ref().map(|p| (at, p)));

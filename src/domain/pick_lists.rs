@@ -53,8 +53,9 @@ pub async fn update(
             etag::check(etag.as_deref(), entry.version)?;
             let name = name.as_ref().unwrap_or(&entry.name);
             let disabled = disabled.unwrap_or(entry.disabled);
-            if *name != entry.name || disabled != entry.disabled {
-                pick_lists::update(&tx, id, name, disabled).await?;
+            let changes = *name != entry.name || disabled != entry.disabled;
+            if changes && !pick_lists::update(&tx, &entry, name, disabled).await? {
+                return Err(store::Error::Conflict(None).into());
             }
             found(&tx, id).await
         })

@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Error, Resource, Result, etag, permissions::groups_exist};
+use uuid::Uuid;
+
+use super::{Error, Resource, Result, etag, permissions::groups_exist, rights};
 use crate::{
     access::{Caller, escalation::Escalation, policy::Facts},
     model::{
-        ids::{ProfileId, UserId},
+        ids::ProfileId,
         page::{Page, Paged},
         permission::{Action, Capability, PerAction, Permission, Profile, Role},
         user::UserState,
@@ -53,10 +55,11 @@ pub struct ProfilePatch {
 /// # Errors
 /// CAPABILITY_REQUIRED, INVALID_ARGUMENT, ROLE_NOT_BELOW, ESCALATION, DUPLICATE_RESOURCE.
 pub async fn create(store: &Store, caller: &Caller, new: NewProfile) -> Result<Profile> {
-    caller.require(Capability::ManageDirectory)?;
     let made = store
         .write((caller.clone(), new), |tx, args| async move {
             let (caller, new) = &*args;
+            let caller = rights::turn(&tx, caller).await?;
+            caller.require(Capability::ManageDirectory)?;
             let named = new.permissions.iter().map(|(_, permission)| permission).enumerate();
             groups_exist(&tx, "profile.permissions", named).await?;
             let mut permissions = PerAction::<Permission>::default();
@@ -64,7 +67,7 @@ pub async fn create(store: &Store, caller: &Caller, new: NewProfile) -> Result<P
                 *permissions.get_mut(*action) = permission.clone();
             }
             let profile = Profile {
-                id: ProfileId::new(),
+                id: ProfileId::at(tx.now()),
                 name: new.name.clone(),
                 built_in: false,
                 role: new.role,
@@ -95,19 +98,20 @@ pub async fn update(
     etag: Option<String>,
     validate_only: bool,
 ) -> Result<Profile> {
-    caller.require(Capability::ManageDirectory)?;
     let updated = store
         .write_unless(validate_only, (caller.clone(), patch, etag), move |tx, args| async move {
             let (caller, patch, etag) = &*args;
+            let caller = rights::turn(&tx, caller).await?;
+            caller.require(Capability::ManageDirectory)?;
             let before = found(&tx, id).await?;
             let users = principals::with_profile(&tx, id).await?;
+            caller.is_above(before.role)?;
             if before.role == Role::Administrator {
                 return Err(Error::Fixed("the administrator profile"));
             }
             if users.iter().any(|user| user.user_id == caller.id()) {
                 return Err(Escalation::Myself.into());
             }
-            caller.is_above(before.role)?;
             let named = patch.permissions.iter().map(|(_, permission)| permission).enumerate();
             groups_exist(&tx, "profile.permissions", named).await?;
             etag::check(etag.as_deref(), before.version)?;
@@ -152,16 +156,17 @@ fn patched(before: &Profile, patch: &ProfilePatch) -> Profile {
 /// # Errors
 /// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, ROLE_NOT_BELOW, STALE_ETAG, FIXED, IN_USE.
 pub async fn delete(store: &Store, caller: &Caller, id: ProfileId, etag: Option<String>) -> Result<()> {
-    caller.require(Capability::ManageDirectory)?;
     let in_use = || Error::InUse { resource: Resource::Profile, used_by: "users" };
     let deleted = store
         .write((caller.clone(), etag), move |tx, args| async move {
             let (caller, etag) = &*args;
+            let caller = rights::turn(&tx, caller).await?;
+            caller.require(Capability::ManageDirectory)?;
             let profile = found(&tx, id).await?;
+            caller.is_above(profile.role)?;
             if profile.built_in {
                 return Err(Error::Fixed("a built-in profile"));
             }
-            caller.is_above(profile.role)?;
             etag::check(etag.as_deref(), profile.version)?;
             if profiles::is_used(&tx, id).await? {
                 return Err(in_use());
@@ -204,7 +209,7 @@ async fn found(tx: &Tx, id: ProfileId) -> Result<Profile> {
 /// A user of a profile who has nothing of their own: what the profile alone hands out.
 pub(super) fn nobody_with(profile: &Profile) -> Facts {
     Facts {
-        user_id: UserId::new(),
+        user_id: Uuid::nil().into(),
         name: String::new(),
         state: UserState::Active,
         desk: None,

@@ -1,6 +1,6 @@
-//! API tokens. Whoever makes a token for a user can act as that user, so it hands out all that the user holds.
+//! API tokens. Whoever makes a token for a user can act as that user: that takes ACT_ON_BEHALF, and hands out all that the user holds.
 
-use super::{Error, Resource, Result};
+use super::{Error, Resource, Result, rights};
 use crate::{
     access::{Caller, token::ApiSecret},
     model::{
@@ -24,14 +24,16 @@ pub async fn create(
     label: String,
     expire_time: Option<Time>,
 ) -> Result<(ApiToken, ApiSecret)> {
-    caller.require(Capability::ManageDirectory)?;
     let secret = generate()?;
     let hash = secret.hash();
     let token = store
         .write((caller.clone(), label, hash), move |tx, args| async move {
             let (caller, label, hash) = &*args;
+            let caller = rights::turn(&tx, caller).await?;
+            caller.require(Capability::ManageDirectory)?;
             let facts = principals::facts(&tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
             if user_id != caller.id() {
+                caller.require(Capability::ActOnBehalf)?;
                 caller.may_hand_out(None, &facts)?;
             }
             if expire_time.is_some_and(|end| end <= tx.now()) {

@@ -1,8 +1,29 @@
 //! Identities: UUIDs of version 7, so that they sort by creation, each kind a type of its own.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{LazyLock, Mutex, PoisonError},
+};
 
-use uuid::Uuid;
+use uuid::{ContextV7, Timestamp, Uuid};
+
+use super::Time;
+
+/// A text that is no identity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not an identity")]
+pub struct NotAnId;
+
+/// Keeps identities of one instant in the order in which they are made.
+static ORDER: LazyLock<Mutex<ContextV7>> = LazyLock::new(|| Mutex::new(ContextV7::new().with_additional_precision()));
+
+#[expect(clippy::disallowed_methods, reason = "the one place where identities are made")]
+fn v7(time: Time) -> Uuid {
+    let seconds = u64::try_from(time.timestamp()).unwrap_or_default();
+    let order = ORDER.lock().unwrap_or_else(PoisonError::into_inner);
+    Uuid::new_v7(Timestamp::from_unix(&*order, seconds, time.timestamp_subsec_nanos()))
+}
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -11,10 +32,9 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new identity, after every one that this process made before.
-            #[allow(clippy::new_without_default, reason = "an identity has no default")]
-            pub fn new() -> Self {
-                Self(Uuid::now_v7())
+            /// A new identity, made at an instant of the database's clock; sorts after those made before.
+            pub fn at(time: Time) -> Self {
+                Self(v7(time))
             }
 
             /// The identity as stored.
@@ -30,10 +50,12 @@ macro_rules! id {
         }
 
         impl FromStr for $name {
-            type Err = uuid::Error;
+            type Err = NotAnId;
 
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Uuid::try_parse(text).map(Self)
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                let uuid = Uuid::try_parse(text).map_err(|_| NotAnId)?;
+                // One identity has one spelling: lower case, with hyphens.
+                if uuid.hyphenated().to_string() == text { Ok(Self(uuid)) } else { Err(NotAnId) }
             }
         }
 

@@ -153,8 +153,8 @@ async fn list_assigned(
     faults.unless(Some(()))?;
     let (page, pages) = api.page(caller, &paging)?;
     let paged = assignment::assigned_leads(&api.store, caller, user_id, &states, &page).await?;
-    let next_page_token = pages.next(&paged)?;
-    Ok(proto::ListAssignedLeadsResponse { leads: paged.rows.into_iter().map(convert::lead).collect(), next_page_token })
+    let (leads, next_page_token) = pages.fill(paged, |lead| lead.id.uuid(), convert::lead)?;
+    Ok(proto::ListAssignedLeadsResponse { leads, next_page_token })
 }
 
 async fn list_access(
@@ -169,11 +169,8 @@ async fn list_access(
     let lead_id = faults.unless(lead_id)?;
     let (page, pages) = api.page(caller, &paging)?;
     let paged = lead_access::list(&api.store, caller, lead_id, &page).await?;
-    let next_page_token = pages.next(&paged)?;
-    Ok(proto::ListLeadAccessResponse {
-        accesses: paged.rows.into_iter().map(convert::access).collect(),
-        next_page_token,
-    })
+    let (accesses, next_page_token) = pages.fill(paged, |row| row.user_id.uuid(), convert::access)?;
+    Ok(proto::ListLeadAccessResponse { accesses, next_page_token })
 }
 
 async fn grant(

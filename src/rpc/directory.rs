@@ -189,8 +189,8 @@ async fn list_users(
     faults.unless(Some(()))?;
     let (page, pages) = api.page(caller, &paging)?;
     let paged = directory::list(&api.store, caller, group, request.include_deactivated, &page).await?;
-    let next_page_token = pages.next(&paged)?;
-    Ok(proto::ListUsersResponse { users: paged.rows.into_iter().map(convert::user).collect(), next_page_token })
+    let (users, next_page_token) = pages.fill(paged, |row| row.id.uuid(), convert::user)?;
+    Ok(proto::ListUsersResponse { users, next_page_token })
 }
 
 async fn update_user(
@@ -269,8 +269,8 @@ async fn list_groups(
     faults.unless(Some(()))?;
     let (page, pages) = api.page(caller, &paging)?;
     let paged = groups::list(&api.store, caller, &page).await?;
-    let next_page_token = pages.next(&paged)?;
-    Ok(proto::ListGroupsResponse { groups: paged.rows.into_iter().map(convert::group).collect(), next_page_token })
+    let (groups, next_page_token) = pages.fill(paged, |row| row.id.uuid(), convert::group)?;
+    Ok(proto::ListGroupsResponse { groups, next_page_token })
 }
 
 async fn delete_group(
@@ -339,8 +339,7 @@ async fn list_tokens(
     faults.unless(Some(()))?;
     let (page, pages) = api.page(caller, &paging)?;
     let paged = tokens::list(&api.store, caller, user_id, &page).await?;
-    let next_page_token = pages.next(&paged)?;
-    let api_tokens = paged.rows.into_iter().map(convert::api_token).collect();
+    let (api_tokens, next_page_token) = pages.fill(paged, |row| row.id.uuid(), convert::api_token)?;
     Ok(proto::ListApiTokensResponse { api_tokens, next_page_token })
 }
 

@@ -6,10 +6,11 @@ use futures::Stream;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
+use tracing::Instrument;
 
 use super::{
     convert::{Faults, MOST_ITEMS},
-    status,
+    request_id, status,
 };
 use crate::{
     access::{Caller, resolve},
@@ -25,18 +26,21 @@ use crate::{
 /// The outcomes of an import as they come.
 pub type Outcomes = Pin<Box<dyn Stream<Item = Result<proto::ImportLeadsResponse, Status>> + Send>>;
 
+/// How many outcomes are sent in one answer: refusals with all their faults must not outgrow what clients take.
+const RESULTS_PER_ANSWER: usize = 200;
 /// How many answers may wait for a client that doesn't read them.
 const WAITING: usize = 1;
 
 /// Takes an import in until its stream ends, a message is malformed, or the caller loses what they had.
 pub fn run(store: Store, caller: Caller, rows: Streaming<proto::ImportLeadsRequest>) -> Outcomes {
     let (answers, outcomes) = mpsc::channel(WAITING);
-    tokio::spawn(async move {
+    let taking = async move {
         if let Err(refusal) = take_all(&store, caller, rows, &answers).await {
             // Nobody listens any more where this can't be sent.
             let _ = answers.send(Err(refusal)).await;
         }
-    });
+    };
+    tokio::spawn(request_id::keep(taking).in_current_span());
     Box::pin(ReceiverStream::new(outcomes))
 }
 
@@ -46,7 +50,7 @@ async fn take_all(
     mut messages: Streaming<proto::ImportLeadsRequest>,
     answers: &mpsc::Sender<Result<proto::ImportLeadsResponse, Status>>,
 ) -> Result<(), Status> {
-    let Some(first) = messages.message().await? else { return Ok(()) };
+    let Some(first) = messages.message().await.map_err(status::of_transport)? else { return Ok(()) };
     let duplicates = parse_options(first.options.unwrap_or_default()).map_err(status::of)?;
     let mut next = Some(proto::ImportLeadsRequest { options: None, ..first });
     while let Some(message) = next {
@@ -54,14 +58,15 @@ async fn take_all(
             return Err(status::of(Error::invalid("options", "belong in the first message")));
         }
         // An import can last; what was taken from its caller since it began is gone for its next rows.
-        caller = resolve::again(store, &caller).await.map_err(status::of)?;
+        caller = resolve::anew(store, &caller).await.map_err(status::of)?;
         creation::may_import(&caller).map_err(status::of)?;
         let results = take(store, &caller, message.rows, &duplicates).await.map_err(status::of)?;
-        let answered = results.is_empty() || answers.send(Ok(proto::ImportLeadsResponse { results })).await.is_ok();
-        if !answered {
-            return Ok(());
+        for results in results.chunks(RESULTS_PER_ANSWER) {
+            if answers.send(Ok(proto::ImportLeadsResponse { results: results.to_vec() })).await.is_err() {
+                return Ok(());
+            }
         }
-        next = messages.message().await?;
+        next = messages.message().await.map_err(status::of_transport)?;
     }
     Ok(())
 }

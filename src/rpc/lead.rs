@@ -181,8 +181,8 @@ async fn list(api: &Api, caller: &Caller, mut request: proto::ListLeadsRequest) 
     faults.unless(Some(()))?;
     let (page, pages) = api.page(caller, &paging)?;
     let paged = leads::list(&api.store, caller, action, &states, &page).await?;
-    let next_page_token = pages.next(&paged)?;
-    Ok(proto::ListLeadsResponse { leads: paged.rows.into_iter().map(convert::lead).collect(), next_page_token })
+    let (leads, next_page_token) = pages.fill(paged, |lead| lead.id.uuid(), convert::lead)?;
+    Ok(proto::ListLeadsResponse { leads, next_page_token })
 }
 
 async fn update(api: &Api, caller: &Caller, request: proto::UpdateLeadRequest) -> Result<proto::UpdateLeadResponse> {
@@ -242,8 +242,7 @@ async fn history(
     let id = faults.unless(id)?;
     let (page, pages) = api.page(caller, &paging)?;
     let paged = leads::history(&api.store, caller, id, &page).await?;
-    let next_page_token = pages.next(&paged)?;
-    let entries = paged.rows.into_iter().map(convert::history_entry).collect();
+    let (entries, next_page_token) = pages.fill(paged, |entry| entry.id.uuid(), convert::history_entry)?;
     Ok(proto::ListLeadHistoryResponse { entries, next_page_token })
 }
 
@@ -288,7 +287,6 @@ async fn list_entries(
     let list = faults.unless(list)?;
     let (page, pages) = api.page(caller, &paging)?;
     let paged = pick_lists::list(&api.store, list, request.include_disabled, &page).await?;
-    let next_page_token = pages.next(&paged)?;
-    let entries = paged.rows.into_iter().map(convert::entry).collect();
+    let (entries, next_page_token) = pages.fill(paged, |entry| entry.id.uuid(), convert::entry)?;
     Ok(proto::ListPickListEntriesResponse { entries, next_page_token })
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use prost::Message;
 use tonic::{Request, Status};
+use uuid::Uuid;
 
 use self::convert::Faults;
 use crate::{
@@ -106,21 +107,48 @@ impl Faults {
     }
 }
 
-/// Makes the tokens of a list's next pages.
+/// Clients take 4 MiB unless told otherwise.
+const LARGEST_PAGE: usize = 3 * 1024 * 1024;
+
+/// Makes the pages of a list.
 struct Pages<'a> {
     tokens: &'a PageTokens,
     binding: Binding,
 }
 
 impl Pages<'_> {
-    fn next<T>(&self, paged: &Paged<T>) -> Result<String> {
-        match paged.next {
-            None => Ok(String::new()),
-            Some(after) => self
-                .tokens
-                .seal(&self.binding, after)
-                .ok_or_else(|| Error::Internal("no randomness for a page token".to_owned())),
+    /// A page's messages and the token of the next: cut short where the messages would outgrow what clients take.
+    fn fill<T, M: Message>(
+        &self,
+        paged: Paged<T>,
+        key: impl Fn(&T) -> Uuid,
+        message: impl Fn(T) -> M,
+    ) -> Result<(Vec<M>, String)> {
+        let mut messages = Vec::with_capacity(paged.rows.len());
+        let mut room = LARGEST_PAGE;
+        let mut last = None;
+        let mut next = paged.next;
+        for row in paged.rows {
+            let at = key(&row);
+            let message = message(row);
+            match room.checked_sub(message.encoded_len()) {
+                // A row that is larger than a page is a page of its own.
+                None if last.is_some() => {
+                    next = last;
+                    break;
+                }
+                rest => room = rest.unwrap_or(0),
+            }
+            messages.push(message);
+            last = Some(at);
         }
+        Ok((messages, self.token(next)?))
+    }
+
+    fn token(&self, next: Option<Uuid>) -> Result<String> {
+        let Some(after) = next else { return Ok(String::new()) };
+        let token = self.tokens.seal(&self.binding, after);
+        token.ok_or_else(|| Error::Internal("no randomness for a page token".to_owned()))
     }
 }
 

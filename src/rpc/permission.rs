@@ -142,11 +142,8 @@ async fn list_profiles(
     faults.unless(Some(()))?;
     let (page, pages) = api.page(caller, &paging)?;
     let paged = profiles::list(&api.store, caller, &page).await?;
-    let next_page_token = pages.next(&paged)?;
-    Ok(proto::ListProfilesResponse {
-        profiles: paged.rows.into_iter().map(convert::profile).collect(),
-        next_page_token,
-    })
+    let (profiles, next_page_token) = pages.fill(paged, |row| row.id.uuid(), convert::profile)?;
+    Ok(proto::ListProfilesResponse { profiles, next_page_token })
 }
 
 async fn update_profile(

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use tokio::task::futures::TaskLocalFuture;
-use tonic::codegen::http::{Request, Response};
+use tonic::codegen::http::{HeaderName, HeaderValue, Request, Response};
 use tower::{Layer, Service};
 use tower_http::request_id::RequestId;
 
@@ -14,6 +14,25 @@ tokio::task_local! {
 /// The ID of the request that this task answers; empty outside of one.
 pub fn current() -> String {
     CURRENT.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// The header that carries it.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const LONGEST: usize = 64;
+
+/// Drops an ID that a caller chose where it is none to put in a log: then the request gets one of ours.
+pub fn drop_odd<B>(mut request: Request<B>) -> Request<B> {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    let odd = |value: &HeaderValue| value.len() > LONGEST || !value.as_bytes().iter().all(plain);
+    if request.headers().get(REQUEST_ID).is_some_and(odd) {
+        request.headers_mut().remove(REQUEST_ID);
+    }
+    request
+}
+
+/// Keeps the ID of the request at hand for a task of its own.
+pub fn keep<F: Future>(task: F) -> TaskLocalFuture<String, F> {
+    CURRENT.scope(current(), task)
 }
 
 /// Keeps the request's ID at hand while it is answered.

@@ -19,6 +19,8 @@ const LEAD: &str = "leadward.v1.Lead";
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Messages travel in a header, and long headers break connections.
 const LONGEST_MESSAGE: usize = 1024;
+/// So do details: clients take 8 KiB of headers and more, and these bytes travel as base64.
+const LARGEST_FAULTS: usize = 4 * 1024;
 
 /// The status of a refusal. What a caller must not know is logged here, once, and not sent.
 pub fn of(error: Error) -> Status {
@@ -27,11 +29,7 @@ pub fn of(error: Error) -> Status {
     let mut message = error.to_string();
     match &error {
         Error::Invalid(violations) => {
-            let faults: Vec<FieldViolation> = violations
-                .iter()
-                .map(|Violation { field, description }| FieldViolation::new(field, description))
-                .collect();
-            details.set_bad_request(faults);
+            details.set_bad_request(shown(violations));
         }
         Error::InvalidPageToken => {
             details.set_bad_request(vec![FieldViolation::new("page_token", message.clone())]);
@@ -64,9 +62,52 @@ pub fn of(error: Error) -> Status {
     Status::with_error_details(code, message, details)
 }
 
+/// As many faults as a header can carry, and how many more there are.
+fn shown(violations: &[Violation]) -> Vec<FieldViolation> {
+    let mut room = LARGEST_FAULTS;
+    let mut fit = |violation: &Violation| {
+        let size = violation.field.len() + violation.description.len();
+        room = room.checked_sub(size)?;
+        Some(FieldViolation::new(&violation.field, &violation.description))
+    };
+    let mut faults: Vec<FieldViolation> = violations.iter().map_while(&mut fit).collect();
+    let more = violations.len() - faults.len();
+    if more > 0 {
+        faults.push(FieldViolation::new("", format!("and {more} more")));
+    }
+    faults
+}
+
 /// The answer of a call whose handler panicked.
 pub fn of_panic(_: Box<dyn Any + Send>) -> Response<Body> {
     of(Error::Internal("a handler panicked".to_owned())).into_http()
+}
+
+/// A refusal that the transport made before any handler saw the call, in our words.
+pub fn of_transport(status: Status) -> Status {
+    match status.code() {
+        Code::Internal if status.message().contains("decode") => {
+            of(Error::invalid("", "the bytes are not a message of this call"))
+        }
+        Code::OutOfRange => of(Error::invalid("", "the message is larger than 4 MiB")),
+        Code::Unimplemented => of(Error::Unimplemented),
+        _ => status,
+    }
+}
+
+/// Puts every refusal that carries no details, and so is not ours, in our words.
+pub fn rescue(response: Response<Body>) -> Response<Body> {
+    match Status::from_header_map(response.headers()) {
+        Some(status) if status.code() != Code::Ok && status.details().is_empty() => {
+            let mut rescued = of_transport(status).into_http();
+            // What the layers inside have put on it stays.
+            for (name, value) in response.headers() {
+                rescued.headers_mut().entry(name).or_insert_with(|| value.clone());
+            }
+            rescued
+        }
+        _ => response,
+    }
 }
 
 /// The same refusal as one item's error in a batch.
@@ -101,6 +142,7 @@ fn kind(error: &Error) -> (Code, ErrorReason) {
         Error::DuplicateLead(_) => (Code::AlreadyExists, ErrorReason::DuplicateLead),
         Error::DuplicateResource { .. } => (Code::AlreadyExists, ErrorReason::DuplicateResource),
         Error::StaleEtag { .. } => (Code::Aborted, ErrorReason::StaleEtag),
+        Error::Unimplemented => (Code::Unimplemented, ErrorReason::Unimplemented),
         Error::Store(store::Error::Unavailable(_) | store::Error::Conflict(_)) => {
             (Code::Unavailable, ErrorReason::Unavailable)
         }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Db, Error, Result, Tx,
-    entity::{group, group_member, lead, permission_group},
+    entity::{group, group_member, permission_group},
     key, micros, time,
 };
 use crate::model::{
@@ -66,7 +66,7 @@ pub async fn list(db: &impl Db, page: &Page) -> Result<Paged<Group>> {
 /// # Errors
 /// [`Error::Unique`] for a name that is taken; or the database's.
 pub async fn insert(tx: &Tx, name: &str) -> Result<GroupId> {
-    let id = GroupId::new();
+    let id = GroupId::at(tx.now());
     let row = group::ActiveModel {
         id: Set(id.uuid()),
         name: Set(name.to_owned()),
@@ -78,19 +78,20 @@ pub async fn insert(tx: &Tx, name: &str) -> Result<GroupId> {
     Ok(id)
 }
 
-/// Renames a group.
+/// Renames a group; answers whether it was still the one given.
 ///
 /// # Errors
 /// [`Error::Unique`] for a name that is taken; or the database's.
-pub async fn rename(tx: &Tx, id: GroupId, name: &str) -> Result<()> {
-    group::Entity::update_many()
+pub async fn rename(tx: &Tx, group: &Group, name: &str) -> Result<bool> {
+    let done = group::Entity::update_many()
         .col_expr(group::Column::Name, Expr::val(name))
         .col_expr(group::Column::NameKey, Expr::val(key(name)))
         .col_expr(group::Column::Version, group::Column::Version.into_expr().add(1))
-        .filter(group::Column::Id.eq(id.uuid()))
+        .filter(group::Column::Id.eq(group.id.uuid()))
+        .filter(group::Column::Version.eq(group.version))
         .exec(&tx.conn().0)
         .await?;
-    Ok(())
+    Ok(done.rows_affected == 1)
 }
 
 /// Deletes a group and its memberships.
@@ -102,17 +103,13 @@ pub async fn delete(tx: &Tx, id: GroupId) -> Result<()> {
     Ok(())
 }
 
-/// What still refers to a group.
+/// Whether a permission names a group.
 ///
 /// # Errors
 /// The database's.
-pub async fn used_by(db: &impl Db, id: GroupId) -> Result<Option<&'static str>> {
-    let conn = db.conn().0;
-    if lead::Entity::find().filter(lead::Column::GroupId.eq(id.uuid())).limit(1).count(&conn).await? > 0 {
-        return Ok(Some("leads"));
-    }
+pub async fn is_named(db: &impl Db, id: GroupId) -> Result<bool> {
     let named = permission_group::Entity::find().filter(permission_group::Column::GroupId.eq(id.uuid()));
-    Ok((named.count(&conn).await? > 0).then_some("permissions"))
+    Ok(named.count(&db.conn().0).await? > 0)
 }
 
 /// Adds users; members stay members.

@@ -34,7 +34,7 @@ pub async fn append(tx: &Tx, actor: UserId, happenings: Vec<Happening>) -> Resul
     let rows = happenings.into_iter().map(|happening| {
         let Happening { lead_id, kind, changes } = happening;
         Ok(lead_history::ActiveModel {
-            id: Set(HistoryId::new().uuid()),
+            id: Set(HistoryId::at(tx.now()).uuid()),
             lead_id: Set(lead_id.uuid()),
             kind: Set(kind.word().to_owned()),
             time: Set(micros(tx.now())),

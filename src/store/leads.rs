@@ -7,8 +7,8 @@ mod write;
 use std::fmt;
 
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait,
     sea_query::{Expr, ExprTrait, LockType},
 };
 
@@ -23,7 +23,7 @@ use super::{Db, Result, Tx, entity::lead, visible};
 use crate::{
     access::scope::{Acts, LeadScope, View},
     model::{
-        ids::{LeadId, UserId},
+        ids::{GroupId, LeadId, UserId},
         lead::{Lead, LeadState},
         page::{Page, Paged},
     },
@@ -154,6 +154,33 @@ pub async fn assigned_to(
     Ok(page.cut(leads, |lead| lead.id.uuid()))
 }
 
+/// How many of the scope's ACTIVE leads are assigned to a user.
+///
+/// # Errors
+/// The database's.
+pub async fn count_open<A>(db: &impl Db, scope: &LeadScope<A>, assignee: UserId) -> Result<u64> {
+    let conn = db.conn().0;
+    let open = lead::Entity::find()
+        .filter(lead::Column::AssigneeId.eq(assignee.uuid()))
+        .filter(lead::Column::State.eq(LeadState::Active.word()))
+        .filter(visible::covers(scope, conn.get_database_backend()));
+    Ok(open.count(&conn).await?)
+}
+
+/// Whether any of the scope's leads belongs to a group.
+///
+/// # Errors
+/// The database's.
+pub async fn any_in_group<A>(db: &impl Db, scope: &LeadScope<A>, group: GroupId) -> Result<bool> {
+    let conn = db.conn().0;
+    let one = lead::Entity::find()
+        .filter(lead::Column::GroupId.eq(group.uuid()))
+        .filter(visible::covers(scope, conn.get_database_backend()))
+        .one(&conn)
+        .await?;
+    Ok(one.is_some())
+}
+
 /// Locks a lead until the transaction ends, and says what the two scopes make of it.
 ///
 /// # Errors
@@ -166,6 +193,7 @@ pub async fn lock<A: Acts>(tx: &Tx, scope: LeadScope<A>, view: &LeadScope<View>,
     if locked.into_tuple::<uuid::Uuid>().one(&conn).await?.is_none() {
         return Ok(Reached::Hidden);
     }
+    tx.read_clock().await?;
     let acts = visible::covers(&scope, backend);
     let row = rows()
         .expr_as(Expr::expr(acts.clone()), "acts")

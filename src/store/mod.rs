@@ -76,7 +76,7 @@ fn now(backend: DbBackend) -> Expr {
     Expr::cust(now_sql(backend))
 }
 
-/// One instant for the whole statement, in microseconds.
+/// In microseconds: of the statement on PostgreSQL, of the step to the next row on SQLite.
 fn now_sql(backend: DbBackend) -> &'static str {
     match backend {
         DbBackend::Postgres => "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint",

@@ -60,7 +60,7 @@ pub async fn list(db: &impl Db, list: Option<PickList>, disabled: bool, page: &P
 /// # Errors
 /// [`Error::Unique`] for a name that is taken; or the database's.
 pub async fn insert(tx: &Tx, list: PickList, name: &str, category: Option<Category>) -> Result<EntryId> {
-    let id = EntryId::new();
+    let id = EntryId::at(tx.now());
     let row = pick_list_entry::ActiveModel {
         id: Set(id.uuid()),
         list: Set(list.word().to_owned()),
@@ -74,20 +74,21 @@ pub async fn insert(tx: &Tx, list: PickList, name: &str, category: Option<Catego
     Ok(id)
 }
 
-/// Renames, disables or enables an entry.
+/// Renames, disables or enables an entry; answers whether it was still the one given.
 ///
 /// # Errors
 /// [`Error::Unique`] for a name that is taken; or the database's.
-pub async fn update(tx: &Tx, id: EntryId, name: &str, disabled: bool) -> Result<()> {
-    pick_list_entry::Entity::update_many()
+pub async fn update(tx: &Tx, entry: &Entry, name: &str, disabled: bool) -> Result<bool> {
+    let done = pick_list_entry::Entity::update_many()
         .col_expr(pick_list_entry::Column::Name, Expr::val(name))
         .col_expr(pick_list_entry::Column::NameKey, Expr::val(key(name)))
         .col_expr(pick_list_entry::Column::Disabled, Expr::val(disabled))
         .col_expr(pick_list_entry::Column::Version, pick_list_entry::Column::Version.into_expr().add(1))
-        .filter(pick_list_entry::Column::Id.eq(id.uuid()))
+        .filter(pick_list_entry::Column::Id.eq(entry.id.uuid()))
+        .filter(pick_list_entry::Column::Version.eq(entry.version))
         .exec(&tx.conn().0)
         .await?;
-    Ok(())
+    Ok(done.rows_affected == 1)
 }
 
 fn read(row: pick_list_entry::Model) -> Result<Entry> {

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
 use uuid::Uuid;
 
 use super::{
-    Db, Error, Result,
+    Db, Error, Result, Tx,
     entity::{group_member, profile, user},
     permissions, profiles,
 };
@@ -18,6 +18,23 @@ use crate::{
         user::{Desk, UserState},
     },
 };
+
+/// How many users are assembled at once: each is a parameter of a statement, and SQLite takes 32,766.
+const CHUNK: usize = 10_000;
+
+/// Keeps other transactions from changing anybody's rights until this one ends. SQLite's one writer needs no such lock.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_rights(tx: &Tx) -> Result<()> {
+    let conn = tx.conn().0;
+    if conn.get_database_backend() == DbBackend::Postgres {
+        let lock = Statement::from_string(DbBackend::Postgres, "SELECT pg_advisory_xact_lock(72392, 0)");
+        conn.execute_raw(lock).await?;
+        tx.read_clock().await?;
+    }
+    Ok(())
+}
 
 /// One user's facts.
 ///
@@ -61,7 +78,11 @@ pub async fn active(db: &impl Db, page: &Page) -> Result<Vec<Facts>> {
 /// The database's.
 pub async fn with_profile(db: &impl Db, id: ProfileId) -> Result<Vec<Facts>> {
     let users = user::Entity::find().filter(user::Column::ProfileId.eq(id.uuid())).all(&db.conn().0).await?;
-    assemble(db, users).await
+    let mut all = Vec::with_capacity(users.len());
+    for users in users.chunks(CHUNK) {
+        all.extend(assemble(db, users.to_vec()).await?);
+    }
+    Ok(all)
 }
 
 async fn assemble(db: &impl Db, users: Vec<user::Model>) -> Result<Vec<Facts>> {

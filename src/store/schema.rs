@@ -16,6 +16,16 @@ pub struct SchemaStatus {
     pub unknown: Vec<String>,
 }
 
+impl SchemaStatus {
+    /// Refuses a schema that a newer version made.
+    ///
+    /// # Errors
+    /// [`Error::Newer`].
+    pub fn known(self) -> Result<Self> {
+        if self.unknown.is_empty() { Ok(self) } else { Err(Error::Newer(self.unknown.join(", "))) }
+    }
+}
+
 impl Store {
     /// How the schema stands. Changes nothing.
     ///

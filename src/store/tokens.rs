@@ -1,13 +1,14 @@
 //! API tokens, of which only hashes are kept.
 
-use chrono::TimeDelta;
+use std::time::Duration;
+
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait},
 };
 
-use super::{Db, Error, Result, Store, Tx, entity::api_token, micros, now, time, times};
+use super::{Db, Error, Result, Store, Tx, entity::api_token, micros, micros_of, now, time, times};
 use crate::{
     access::token::SecretHash,
     model::{
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// How old a last use may grow before it is written again.
-const USE_RESOLUTION: TimeDelta = TimeDelta::minutes(1);
+const USE_RESOLUTION: Duration = Duration::from_secs(60);
 
 /// A token that authenticates at this moment.
 #[derive(Clone, Copy, Debug)]
@@ -38,14 +39,10 @@ pub struct UsableToken {
 /// The database's.
 pub async fn usable(db: &impl Db, hash: &SecretHash) -> Result<Option<UsableToken>> {
     let conn = db.conn().0;
-    let noted_lately = now(conn.get_database_backend()).sub(USE_RESOLUTION.num_microseconds().unwrap_or(0));
     let rows: Vec<(uuid::Uuid, uuid::Uuid, Vec<u8>, bool)> = api_token::Entity::find()
         .select_only()
         .columns([api_token::Column::Id, api_token::Column::UserId, api_token::Column::Hash])
-        .expr_as(
-            api_token::Column::LastUseTime.is_null().or(api_token::Column::LastUseTime.into_expr().lt(noted_lately)),
-            "worth_noting",
-        )
+        .expr_as(is_worth_noting(conn.get_database_backend()), "worth_noting")
         .filter(api_token::Column::Lookup.eq(hash.lookup().to_vec()))
         .filter(is_valid(conn.get_database_backend()))
         .into_tuple()
@@ -69,10 +66,15 @@ pub async fn is_usable(db: &impl Db, id: TokenId) -> Result<bool> {
     Ok(api_token::Entity::find_by_id(id.uuid()).filter(valid).one(&conn).await?.is_some())
 }
 
-fn is_valid(backend: sea_orm::DbBackend) -> Condition {
+fn is_valid(backend: DbBackend) -> Condition {
     Condition::all()
         .add(api_token::Column::RevokeTime.is_null())
         .add(api_token::Column::ExpireTime.is_null().or(api_token::Column::ExpireTime.into_expr().gt(now(backend))))
+}
+
+fn is_worth_noting(backend: DbBackend) -> Expr {
+    let lately = now(backend).sub(micros_of(USE_RESOLUTION));
+    api_token::Column::LastUseTime.is_null().or(api_token::Column::LastUseTime.into_expr().lt(lately))
 }
 
 /// Notes that a token was used, after the call rather than before it: nobody waits for a note.
@@ -83,6 +85,8 @@ pub fn note_use(store: Store, id: TokenId) {
                 api_token::Entity::update_many()
                     .col_expr(api_token::Column::LastUseTime, Expr::val(micros(tx.now())))
                     .filter(api_token::Column::Id.eq(id.uuid()))
+                    // Of the calls that came at once, the first has noted it.
+                    .filter(is_worth_noting(tx.conn().0.get_database_backend()))
                     .exec(&tx.conn().0)
                     .await?;
                 Ok::<_, Error>(())
@@ -106,7 +110,7 @@ pub async fn insert(
     hash: &SecretHash,
 ) -> Result<ApiToken> {
     let token = ApiToken {
-        id: TokenId::new(),
+        id: TokenId::at(tx.now()),
         user_id,
         label: label.to_owned(),
         create_time: tx.now(),

@@ -1,31 +1,49 @@
 //! Transactions, and the only place that runs one again.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
-use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::{
+    AccessMode, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
 
-use super::{Conn, Db, Error, Result, Store, clock};
+use super::{Conn, Db, Error, Result, Store, clock, micros, time};
 use crate::model::Time;
 
 const ATTEMPTS: u32 = 6;
+const MOST_DEAD_CONNECTIONS: u32 = 32;
 
 /// A transaction that writes, on one connection.
 #[derive(Clone)]
 pub struct Tx {
     inner: Arc<DatabaseTransaction>,
-    now: Time,
+    now: Arc<AtomicI64>,
 }
 
 impl fmt::Debug for Tx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tx").field("now", &self.now).finish_non_exhaustive()
+        f.debug_struct("Tx").field("now", &self.now()).finish_non_exhaustive()
     }
 }
 
 impl Tx {
-    /// The database's clock when the transaction began.
+    /// The database's clock when the transaction began, or since it last waited for a lock.
     pub fn now(&self) -> Time {
-        self.now
+        time(self.now.load(Ordering::Relaxed)).unwrap_or_default()
+    }
+
+    /// Reads the clock, after a lock was waited for: whoever held it may have written later times than ours.
+    pub(super) async fn read_clock(&self) -> Result<()> {
+        self.now.store(micros(clock(self).await?), Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -75,13 +93,40 @@ impl Store {
         W: Fn(Tx, Arc<A>) -> F + Send + Sync + 'static,
         F: Future<Output = Result<T, E>> + Send,
     {
+        let kind = if dry_run { Kind::DryRun } else { Kind::Write };
+        self.run(kind, args, work).await
+    }
+
+    /// Runs `work` in a transaction that reads one state of the database, whatever is written meanwhile.
+    ///
+    /// # Errors
+    /// What `work` answers, or the database's.
+    pub async fn snapshot<A, T, E, W, F>(&self, args: A, work: W) -> Result<T, E>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<Error> + Retryable + Send + 'static,
+        W: Fn(Tx, Arc<A>) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        self.run(Kind::Snapshot, args, work).await
+    }
+
+    async fn run<A, T, E, W, F>(&self, kind: Kind, args: A, work: W) -> Result<T, E>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<Error> + Retryable + Send + 'static,
+        W: Fn(Tx, Arc<A>) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<T, E>> + Send,
+    {
         let store = self.clone();
         let args = Arc::new(args);
         // A task of its own, since a cancelled BEGIN can poison the pool, and half a transaction helps nobody.
         let task = tokio::spawn(async move {
             let mut attempt = 1;
             loop {
-                match store.once(dry_run, Arc::clone(&args), &work).await {
+                match store.once(kind, Arc::clone(&args), &work).await {
                     Err(error) if error.is_retryable() && attempt < ATTEMPTS => {
                         tokio::time::sleep(pause(attempt)).await;
                         attempt += 1;
@@ -93,18 +138,18 @@ impl Store {
         task.await.map_err(|died| E::from(Error::Died(died)))?
     }
 
-    async fn once<A, T, E, W, F>(&self, dry_run: bool, args: Arc<A>, work: &W) -> Result<T, E>
+    async fn once<A, T, E, W, F>(&self, kind: Kind, args: Arc<A>, work: &W) -> Result<T, E>
     where
         E: From<Error>,
         W: Fn(Tx, Arc<A>) -> F,
         F: Future<Output = Result<T, E>>,
     {
-        let tx = self.begin().await?;
+        let tx = self.begin_on_a_live_connection(kind).await?;
         let inner = Arc::clone(&tx.inner);
         let answer = work(tx, args).await;
         // Dropping it rolls back; it can only be shared still if `work` kept a handle, and then nothing may be committed.
         let inner = Arc::into_inner(inner).ok_or(Error::Conflict(None))?;
-        if answer.is_ok() && !dry_run {
+        if answer.is_ok() && kind == Kind::Write {
             inner.commit().await.map_err(Error::from)?;
         } else {
             inner.rollback().await.map_err(Error::from)?;
@@ -112,21 +157,58 @@ impl Store {
         answer
     }
 
-    /// IMMEDIATE on SQLite: a transaction that starts by reading can't become a writer once another has written.
-    async fn begin(&self) -> Result<Tx> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
+    /// After the database was away the pool is full of dead connections; nothing has been done on them yet.
+    async fn begin_on_a_live_connection(&self, kind: Kind) -> Result<Tx> {
+        for _ in 0..MOST_DEAD_CONNECTIONS {
+            match self.begin(kind).await {
+                Err(error) if error.is_dead_connection() => {}
+                answer => return answer,
+            }
+        }
+        self.begin(kind).await
+    }
+
+    async fn begin(&self, kind: Kind) -> Result<Tx> {
+        let (pool, options) = match kind {
+            Kind::Write | Kind::DryRun => (&self.write, writing()),
+            Kind::Snapshot => (&self.read, reading(self.read.get_database_backend())),
         };
-        let inner = Arc::new(self.write.begin_with_options(options).await?);
-        let mut tx = Tx { inner, now: Time::default() };
-        tx.now = clock(&tx).await?;
+        let inner = Arc::new(pool.begin_with_options(options).await?);
+        let tx = Tx { inner, now: Arc::default() };
+        tx.read_clock().await?;
         Ok(tx)
     }
 }
 
-/// Grows with each attempt, and differs between processes that collided.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Write,
+    DryRun,
+    Snapshot,
+}
+
+/// IMMEDIATE on SQLite: a transaction that starts by reading can't become a writer once another has written.
+fn writing() -> TransactionOptions {
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    }
+}
+
+/// On SQLite every transaction reads one state.
+fn reading(backend: DbBackend) -> TransactionOptions {
+    match backend {
+        DbBackend::Postgres => TransactionOptions {
+            isolation_level: Some(IsolationLevel::RepeatableRead),
+            access_mode: Some(AccessMode::ReadOnly),
+            ..TransactionOptions::default()
+        },
+        _ => TransactionOptions::default(),
+    }
+}
+
+/// Grows with each attempt, and differs between those that collided.
 fn pause(attempt: u32) -> Duration {
-    let jitter = u64::from(std::process::id() % 7) + 1;
-    Duration::from_millis(jitter * u64::from(attempt) * u64::from(attempt))
+    let jitter = getrandom::u32().unwrap_or(attempt) % 8 + 1;
+    Duration::from_millis(u64::from(jitter * attempt * attempt))
 }

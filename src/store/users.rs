@@ -4,19 +4,18 @@ use std::collections::BTreeMap;
 
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     sea_query::{Expr, ExprTrait},
 };
 use uuid::Uuid;
 
 use super::{
     Db, Error, Result, Tx,
-    entity::{group_member, lead, profile, user},
+    entity::{group_member, profile, user},
     key, micros, permissions, time,
 };
 use crate::model::{
     ids::{GroupId, ProfileId, UserId},
-    lead::LeadState,
     page::{Page, Paged},
     permission::{Action, Permission, Role},
     user::{Desk, NewUser, User, UserKind, UserPatch, UserState},
@@ -73,7 +72,7 @@ pub async fn list(db: &impl Db, group: Option<GroupId>, deactivated: bool, page:
 /// [`Error::Unique`] for an e-mail that is taken; or the database's.
 pub async fn insert(tx: &Tx, new: &NewUser) -> Result<UserId> {
     let NewUser { name, email, kind, profile_id, desk } = new;
-    let id = UserId::new();
+    let id = UserId::at(tx.now());
     let row = user::ActiveModel {
         id: Set(id.uuid()),
         name: Set(name.clone()),
@@ -150,11 +149,11 @@ pub async fn set_permissions(tx: &Tx, id: UserId, settings: &[(Action, Option<Pe
     Ok(())
 }
 
-/// How many active administrators there are, each locked until the transaction ends: two who go at once must not leave none.
+/// The active administrators, oldest first.
 ///
 /// # Errors
 /// The database's.
-pub async fn lock_administrators(tx: &Tx) -> Result<Vec<UserId>> {
+pub async fn active_administrators(tx: &Tx) -> Result<Vec<UserId>> {
     let profiles = profile::Entity::find()
         .select_only()
         .column(profile::Column::Id)
@@ -162,32 +161,20 @@ pub async fn lock_administrators(tx: &Tx) -> Result<Vec<UserId>> {
         .into_query();
     let rows = user::Entity::find()
         .filter(user::Column::ProfileId.in_subquery(profiles))
+        .filter(user::Column::State.eq(UserState::Active.word()))
         .order_by_asc(user::Column::Id)
-        .lock_exclusive()
         .all(&tx.conn().0)
         .await?;
-    let active = rows.iter().filter(|row| row.state == UserState::Active.word());
-    Ok(active.map(|row| row.id.into()).collect())
+    Ok(rows.into_iter().map(|row| row.id.into()).collect())
 }
 
-/// Locks a user's row until the transaction ends, so that two assignments can't both take the last of their capacity.
+/// Locks a user's row until the transaction ends: what is decided on what is known of them still holds when it is written.
 ///
 /// # Errors
 /// The database's.
 pub async fn lock(tx: &Tx, id: UserId) -> Result<()> {
     user::Entity::find_by_id(id.uuid()).lock_exclusive().one(&tx.conn().0).await?;
     Ok(())
-}
-
-/// How many ACTIVE leads are assigned to a user. Says nothing of any one lead, and serves capacity alone.
-///
-/// # Errors
-/// The database's.
-pub async fn open_leads(tx: &Tx, id: UserId) -> Result<u64> {
-    let open = lead::Entity::find()
-        .filter(lead::Column::AssigneeId.eq(id.uuid()))
-        .filter(lead::Column::State.eq(LeadState::Active.word()));
-    Ok(open.count(&tx.conn().0).await?)
 }
 
 /// Whether nobody is there yet.

@@ -6,17 +6,20 @@ mod leads;
 use std::collections::BTreeSet;
 
 use leadward::proto::{
-    AccessLevel, AssignLeadRequest, Capability, CheckAccessRequest, CreateProfileRequest, DeleteProfileRequest,
-    GetEffectivePermissionsRequest, GetProfileRequest, GetUserPermissionsRequest, GrantLeadAccessRequest, LeadAction,
-    ListAssignedLeadsRequest, ListLeadAccessRequest, ListProfilesRequest, Permission, Profile, ResolveLeadRequest,
-    RevocationPolicy, RevokeLeadAccessRequest, Role, Settings, UnassignLeadRequest, UpdateProfileRequest,
-    UpdateSettingsRequest, UpdateUserPermissionsRequest,
+    AccessLevel, AssignLeadRequest, BatchGetLeadsRequest, Capability, CheckAccessRequest, CreateProfileRequest,
+    DeleteProfileRequest, ErrorReason, GetEffectivePermissionsRequest, GetProfileRequest, GetUserPermissionsRequest,
+    GrantLeadAccessRequest, ImportOutcome, ImportRow, LeadAction, ListAssignedLeadsRequest, ListLeadAccessRequest,
+    ListProfilesRequest, Permission, Profile, ResolveLeadRequest, RevocationPolicy, RevokeLeadAccessRequest, Role,
+    Settings, UnassignLeadRequest, UpdateProfileRequest, UpdateSettingsRequest, UpdateUserPermissionsRequest,
 };
 use prost_types::FieldMask;
 use tonic::{Code, Status};
+use tonic_types::StatusExt;
 use uuid::Uuid;
 
-use crate::support::{Caller, TestServer, faults, methods, on_both_databases, permission, profile, reason, seconds};
+use crate::support::{
+    Caller, TestServer, faults, methods, named, on_both_databases, permission, profile, reason, refused, seconds,
+};
 
 /// No value of any enum.
 const UNKNOWN: i32 = 99;
@@ -81,6 +84,35 @@ fn snake(name: &str) -> String {
 }
 
 on_both_databases! {
+    /// Details travel in a header, and clients take 8 KiB of headers, some 16.
+    async fn more_faults_than_a_header_holds_are_counted(t: TestServer) {
+        let lead_ids = vec!["bad".to_owned(); 1000];
+        let answer = t.admin().leads().batch_get_leads(BatchGetLeadsRequest { lead_ids }).await;
+        let status = refused(answer, ErrorReason::InvalidArgument);
+        let faults = status.get_details_bad_request().unwrap().field_violations;
+        assert_eq!(faults[0].field, "lead_ids[0]");
+        let told = faults.len() - 1;
+        assert_eq!(faults[told].description, format!("and {} more", 1000 - told));
+        let size = status.details().len() * 4 / 3 + status.message().len();
+        assert!(size < 8 * 1024, "{size} bytes of headers");
+    }
+
+    async fn a_bad_row_stops_no_other(t: TestServer) {
+        let row = |name: &str| ImportRow { lead: Some(named(name)), ..ImportRow::default() };
+        let rows = vec![
+            row("first"),
+            ImportRow { group_name: "a\0b".to_owned(), ..row("bad group") },
+            ImportRow { assignee_email: "a\0b@example.com".to_owned(), ..row("bad assignee") },
+            ImportRow { group_name: "nobody's".to_owned(), ..row("unknown group") },
+            row("bad\0name"),
+            row("last"),
+        ];
+        let outcomes = t.admin().import(rows).await.unwrap();
+        let created: Vec<bool> = outcomes.iter().map(|row| row.outcome() == ImportOutcome::Created).collect();
+        assert_eq!(created, [true, false, false, false, false, true], "{outcomes:?}");
+        assert_eq!(t.admin().list_leads(LeadAction::View).await.unwrap().len(), 2);
+    }
+
     async fn every_fault_of_a_request_is_named_at_once(t: TestServer) {
         let (admin, mut table) = (t.admin(), Table::default());
         leads::ask(&admin, &mut table).await;

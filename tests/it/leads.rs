@@ -228,4 +228,11 @@ on_both_databases! {
             assert!(ids.insert(id.to_owned()), "{id} twice");
         }
     }
+
+    async fn a_lead_keeps_something_to_know_it_by(t: TestServer) {
+        let lead = t.lead("only a name").await;
+        let status = refused(t.admin().update_lead(Lead { id: lead.id.clone(), ..Lead::default() }, &["name"]).await, ErrorReason::InvalidArgument);
+        assert_eq!(faults(&status), ["lead"]);
+        assert_eq!(t.admin().get_lead(&lead.id).await.unwrap(), lead);
+    }
 }

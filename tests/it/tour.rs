@@ -101,6 +101,55 @@ fn a_server_asked_to_stop_ends_well_and_soon() {
 }
 
 #[test]
+fn a_first_start_on_a_taken_port_keeps_its_token_for_the_next() {
+    let (_folder, url) = folder();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap().to_string();
+    let (status, printed) = Serve::start(&["--listen", &listen, "--database-url", &url]).ended(SOON);
+    assert_eq!(status.code(), Some(1), "{printed}");
+    assert!(printed.contains("can't listen on"), "{printed}");
+    drop(taken);
+    let printed = Serve::listening(&url).stop(SOON);
+    assert_eq!(tokens(&printed).len(), 1, "{printed}");
+}
+
+/// Whoever copies the file after a stop has everything, and nobody else reads it.
+#[test]
+fn a_stopped_server_leaves_one_private_file() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (folder, url) = folder();
+    Serve::listening(&url).stop(SOON);
+    let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(files, ["tour.db"]);
+    let file = std::fs::metadata(folder.path().join("tour.db")).unwrap();
+    assert_eq!(file.permissions().mode() & 0o777, 0o600);
+    assert!(file.len() > 100_000, "{} bytes", file.len());
+}
+
+#[test]
+fn a_demo_fills_no_company_that_is_there() {
+    let (_folder, url) = folder();
+    let server = Serve::listening(&url);
+    let token = leadward(&["token", "--database-url", &url]);
+    let token = token.trim();
+    let addr = server.addr().to_string();
+    let authorization = format!("authorization: Bearer {token}");
+    let profiles = grpcurl(&["-plaintext", "-H", &authorization, &addr, "leadward.v1.PermissionService/ListProfiles"]);
+    let profile =
+        profiles.lines().find_map(|line| line.trim().strip_prefix("\"id\": \"")).unwrap().trim_end_matches("\",");
+    let user = format!(r#"{{"user": {{"name": "Real", "email": "real@example.com", "profile_id": "{profile}"}}}}"#);
+    let made =
+        grpcurl(&["-plaintext", "-H", &authorization, "-d", &user, &addr, "leadward.v1.DirectoryService/CreateUser"]);
+    assert!(made.contains("real@example.com"), "{made}");
+    server.stop(SOON);
+
+    let (status, printed) = Serve::start(&["--demo", "--listen", "127.0.0.1:0", "--database-url", &url]).ended(SOON);
+    assert_eq!(status.code(), Some(1), "{printed}");
+    assert!(printed.contains("belongs to another company"), "{printed}");
+}
+
+#[test]
 fn health_and_reflection_answer_without_a_token() {
     let (_folder, url) = folder();
     let server = Serve::listening(&url);

@@ -15,7 +15,7 @@ use crate::proto::{
     AccessLevel, AddGroupMembersRequest, CreateApiTokenRequest, CreateGroupRequest, CreateUserRequest,
     DiscardLeadRequest, DuplicatePolicy, GrantLeadAccessRequest, GrantMode, Group, ImportLeadsRequest, ImportOptions,
     ImportOutcome, LeadAction, ListApiTokensRequest, ListGroupsRequest, ListProfilesRequest, ListUsersRequest,
-    Permission, ResolveLeadRequest, RevokeApiTokenRequest, UpdateUserPermissionsRequest, User,
+    Permission, ResolveLeadRequest, RevokeApiTokenRequest, UpdateUserPermissionsRequest, User, WhoAmIRequest,
     assignment_service_client::AssignmentServiceClient, directory_service_client::DirectoryServiceClient,
     lead_service_client::LeadServiceClient, permission_service_client::PermissionServiceClient,
 };
@@ -179,13 +179,20 @@ impl Api {
     }
 
     /// A new token, and the end of those that earlier starts made.
+    pub(super) async fn me(&self) -> anyhow::Result<String> {
+        let answer = self.directory.clone().who_am_i(WhoAmIRequest {}).await?.into_inner();
+        Ok(answer.user.context("the answer names nobody")?.id)
+    }
+
     pub(super) async fn fresh_token(&mut self, user_id: &str) -> anyhow::Result<String> {
-        for api_token_id in self.earlier_tokens(user_id).await? {
-            self.directory.revoke_api_token(RevokeApiTokenRequest { api_token_id }).await?;
-        }
+        let earlier = self.earlier_tokens(user_id).await?;
         let request =
             CreateApiTokenRequest { user_id: user_id.to_owned(), label: TOKEN_LABEL.to_owned(), expire_time: None };
-        Ok(self.directory.create_api_token(request).await?.into_inner().secret)
+        let secret = self.directory.create_api_token(request).await?.into_inner().secret;
+        for api_token_id in earlier {
+            self.directory.revoke_api_token(RevokeApiTokenRequest { api_token_id }).await?;
+        }
+        Ok(secret)
     }
 
     async fn earlier_tokens(&mut self, user_id: &str) -> anyhow::Result<Vec<String>> {

@@ -131,7 +131,10 @@ impl Table {
 
     fn fault(&self, cells: &ByteRecord) -> Option<String> {
         if cells.len() != self.columns.len() {
-            return Some(format!("{} cells instead of {}", cells.len(), self.columns.len()));
+            let lines = cells.iter().flatten().filter(|byte| **byte == b'\n').count();
+            let quote =
+                if lines > 0 { format!(", over {} lines: is a quote not closed?", lines + 1) } else { String::new() };
+            return Some(format!("number of cells: {} instead of {}{quote}", cells.len(), self.columns.len()));
         }
         let unreadable = cells.iter().position(|cell| str::from_utf8(cell).is_err())?;
         Some(format!("column {}: not UTF-8 text", self.columns[unreadable]))

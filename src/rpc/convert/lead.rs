@@ -32,6 +32,7 @@ const SETTABLE: &[&str] = &[
     "group_id",
 ];
 const MOST_ATTRIBUTES: usize = 64;
+const LARGEST_ATTRIBUTES: usize = 16 * 1024;
 
 /// A lead as sent.
 pub(in crate::rpc) fn lead(lead: Lead) -> proto::Lead {
@@ -241,14 +242,18 @@ impl Faults {
         }
         let attributes: BTreeMap<String, String> = given.into_iter().collect();
         for (name, value) in &attributes {
+            let shown: String = name.chars().take(64).collect();
             let valid = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
             if name.is_empty() || name.len() > 64 || !name.chars().all(valid) {
-                let shown: String = name.chars().take(64).collect();
                 self.add(format!("lead.attributes[{shown}]"), "is not a name of 1 to 64 characters [A-Za-z0-9_.-]");
             }
             if value.chars().count() > 1024 || value.contains('\0') {
-                self.add(format!("lead.attributes[{name}]"), "is longer than 1024 characters, or no text");
+                self.add(format!("lead.attributes[{shown}]"), "is longer than 1024 characters, or no text");
             }
+        }
+        let size: usize = attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if size > LARGEST_ATTRIBUTES {
+            self.add("lead.attributes", format!("are larger than {LARGEST_ATTRIBUTES} bytes together"));
         }
         attributes
     }
@@ -311,12 +316,9 @@ impl Faults {
         let mut lead = self.new_lead(lead, LeadSource::BulkUpload);
         lead.fields.register_time = self.time("register_time", register_time);
         lead.fields.first_deposit_time = self.time("first_deposit_time", first_deposit_time);
-        creation::Row {
-            lead,
-            assignee_email: Some(assignee_email).filter(|email| !email.is_empty()),
-            group_name: Some(group_name).filter(|name| !name.is_empty()),
-            deposited,
-        }
+        let assignee_email = self.line("assignee_email", &assignee_email, 254).filter(|email| !email.is_empty());
+        let group_name = self.line("group_name", &group_name, 100).filter(|name| !name.is_empty());
+        creation::Row { lead, assignee_email, group_name, deposited }
     }
 
     /// A pick list that must be given.

@@ -212,7 +212,7 @@ impl Faults {
         permissions
     }
 
-    #[allow(clippy::option_option, reason = "outer: a fault; inner: same as profile")]
+    /// Outer none: a fault. Inner none: same as profile.
     fn permission(&mut self, at: &str, given: &proto::Permission, same_as_profile: bool) -> Option<Option<Permission>> {
         let proto::Permission { action: _, level, group_ids, include_member_groups, include_unassigned } = given;
         let (include_member_groups, include_unassigned) = (*include_member_groups, *include_unassigned);

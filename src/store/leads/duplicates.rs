@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    access::scope::LeadScope,
     model::{
         ids::LeadId,
         lead::{LeadPatch, MatchKey},
     },
-    store::{Db, Result, Tx, entity::lead},
+    store::{Db, Result, Tx, entity::lead, visible},
 };
 
 /// How many locks there are for all keys together: enough to keep strangers apart, few enough for a chunk of rows to take.
@@ -75,55 +74,58 @@ fn lock(kind: MatchKey, key: &str) -> u16 {
     u16::from_be_bytes([digest[0], digest[1]]) % LOCKS
 }
 
-/// The oldest lead that has each of some keys.
+/// The leads that have each of some keys, oldest first. There can be several: not every key is matched at every creation.
 #[derive(Clone, Debug, Default)]
-pub struct Existing(BTreeMap<(&'static str, String), LeadId>);
+pub struct Existing(BTreeMap<(&'static str, String), Vec<LeadId>>);
 
 impl Existing {
-    /// The lead that a new one is recognised as, and by what: external ID before e-mail before phone.
-    pub fn find(&self, keys: &Keys) -> Option<(LeadId, MatchKey)> {
-        keys.all().find_map(|(kind, key)| self.0.get(&(kind.word(), key.clone())).map(|id| (*id, kind)))
+    /// The leads that a new one can be recognised as, and by what: external ID before e-mail before phone.
+    pub fn find(&self, keys: &Keys) -> Vec<(LeadId, MatchKey)> {
+        let all = keys.all().flat_map(|(kind, key)| {
+            let leads = self.0.get(&(kind.word(), key.clone())).into_iter().flatten();
+            leads.map(move |id| (*id, kind))
+        });
+        all.collect()
     }
 
     /// Takes a lead in that was made since.
     pub fn add(&mut self, id: LeadId, keys: &Keys) {
         for (kind, key) in keys.all() {
-            self.0.entry((kind.word(), key.clone())).or_insert(id);
+            self.0.entry((kind.word(), key.clone())).or_default().push(id);
         }
     }
 }
 
-/// Which of some keys leads have already, in anybody's scope: whoever asks must not tell what the caller may not know.
+/// Which of some keys the scope's leads have already.
 ///
 /// # Errors
 /// The database's.
-pub async fn existing(tx: &Tx, keys: &[Keys]) -> Result<Existing> {
-    let of = |pick: fn(&Keys) -> &Option<String>| keys.iter().filter_map(pick_from(pick)).collect::<Vec<_>>();
-    let (external_ids, emails, phones) = (of(|k| &k.external_id), of(|k| &k.email), of(|k| &k.phone));
+pub async fn existing<A>(tx: &Tx, scope: &LeadScope<A>, keys: &[Keys]) -> Result<Existing> {
+    let conn = tx.conn().0;
+    let covered = visible::covers(scope, conn.get_database_backend());
     let mut found = Existing::default();
-    for (column, kind, wanted) in [
-        (lead::Column::ExternalId, MatchKey::ExternalId, external_ids),
-        (lead::Column::EmailKey, MatchKey::Email, emails),
-        (lead::Column::Phone, MatchKey::Phone, phones),
+    for (column, kind) in [
+        (lead::Column::ExternalId, MatchKey::ExternalId),
+        (lead::Column::EmailKey, MatchKey::Email),
+        (lead::Column::Phone, MatchKey::Phone),
     ] {
+        let wanted = keys.iter().flat_map(Keys::all).filter(|(of, _)| *of == kind).map(|(_, key)| key.clone());
+        let wanted: Vec<String> = wanted.collect();
         if wanted.is_empty() {
             continue;
         }
         let rows: Vec<(uuid::Uuid, String)> = lead::Entity::find()
             .select_only()
             .columns([lead::Column::Id, column])
-            .filter(Condition::all().add(column.is_in(wanted)))
+            .filter(column.is_in(wanted))
+            .filter(covered.clone())
             .order_by_asc(lead::Column::Id)
             .into_tuple()
-            .all(&tx.conn().0)
+            .all(&conn)
             .await?;
         for (id, key) in rows {
-            found.0.entry((kind.word(), key)).or_insert(id.into());
+            found.0.entry((kind.word(), key)).or_default().push(id.into());
         }
     }
     Ok(found)
-}
-
-fn pick_from(pick: fn(&Keys) -> &Option<String>) -> impl Fn(&Keys) -> Option<String> {
-    move |keys| pick(keys).clone()
 }

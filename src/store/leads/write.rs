@@ -32,11 +32,14 @@ pub struct NewRow {
 /// Rows of one insert: columns times rows must stay below SQLite's 32,766 parameters.
 const ROWS_PER_INSERT: usize = 500;
 
-/// Inserts leads that lie in their creator's EDIT scope, which whoever calls this has asked [`LeadScope::covers_new`].
+/// Inserts leads that lie in their creator's EDIT scope.
 ///
 /// # Errors
-/// [`Error::Unique`] for an external ID that is taken; or the database's.
-pub async fn insert_many(tx: &Tx, _creator: &LeadScope<Edit>, new: &[NewRow]) -> Result<()> {
+/// [`Error::OutOfScope`] where one doesn't; /// [`Error::Unique`] for an external ID that is taken; or the database's.
+pub async fn insert_many(tx: &Tx, creator: &LeadScope<Edit>, new: &[NewRow]) -> Result<()> {
+    if !new.iter().all(|new| creator.covers_new(new.lead.assignee_id, new.lead.group_id)) {
+        return Err(Error::OutOfScope);
+    }
     for chunk in new.chunks(ROWS_PER_INSERT) {
         let rows = chunk.iter().map(insert_row).collect::<Result<Vec<_>>>()?;
         lead::Entity::insert_many(rows).exec_without_returning(&tx.conn().0).await?;
@@ -78,22 +81,52 @@ pub async fn set_fields(tx: &Tx, lead: &Locked<Edit>, after: &Lead, stage: Optio
     write(tx, lead, row).await
 }
 
+/// The columns that are a lead's fields. What else it has is written by the change that it belongs to.
 fn fields(lead: &Lead) -> Result<lead::ActiveModel> {
+    let Lead {
+        external_id,
+        name,
+        email,
+        email_confirmed,
+        phone,
+        country,
+        locale,
+        campaign,
+        attributes,
+        next_contact_time,
+        group_id,
+        register_time,
+        first_deposit_time,
+        id: _,
+        source: _,
+        stage: _,
+        assignee_id: _,
+        assigned: _,
+        state: _,
+        discard_reason: _,
+        discard_time: _,
+        disposition: _,
+        resolve_time: _,
+        created_by: _,
+        create_time: _,
+        update_time: _,
+        version: _,
+    } = lead;
     Ok(lead::ActiveModel {
-        external_id: Set(lead.external_id.clone()),
-        name: Set(lead.name.clone()),
-        email: Set(lead.email.clone()),
-        email_key: Set(lead.email.as_deref().map(key)),
-        email_confirmed: Set(lead.email_confirmed),
-        phone: Set(lead.phone.clone()),
-        country: Set(lead.country.clone()),
-        locale: Set(lead.locale.clone()),
-        campaign: Set(lead.campaign.clone()),
-        attributes: Set(serde_json::to_string(&lead.attributes).map_err(|_| Error::Corrupt("attributes"))?),
-        next_contact_time: Set(lead.next_contact_time.map(micros)),
-        group_id: Set(lead.group_id.map(|group| group.uuid())),
-        register_time: Set(lead.register_time.map(micros)),
-        first_deposit_time: Set(lead.first_deposit_time.map(micros)),
+        external_id: Set(external_id.clone()),
+        name: Set(name.clone()),
+        email: Set(email.clone()),
+        email_key: Set(email.as_deref().map(key)),
+        email_confirmed: Set(*email_confirmed),
+        phone: Set(phone.clone()),
+        country: Set(country.clone()),
+        locale: Set(locale.clone()),
+        campaign: Set(campaign.clone()),
+        attributes: Set(serde_json::to_string(attributes).map_err(|_| Error::Corrupt("attributes"))?),
+        next_contact_time: Set(next_contact_time.map(micros)),
+        group_id: Set(group_id.map(|group| group.uuid())),
+        register_time: Set(register_time.map(micros)),
+        first_deposit_time: Set(first_deposit_time.map(micros)),
         ..Default::default()
     })
 }

@@ -120,6 +120,31 @@ on_both_databases! {
         assert_eq!(fact(&status, "cause"), "USER_DEACTIVATED");
     }
 
+    /// Otherwise whoever may grant could have a puppet do what they may not.
+    async fn a_grant_gives_no_more_than_the_granter_has_and_for_no_longer(t: TestServer) {
+        let (kim, ana) = (keeper(&t, "kim").await, t.agent("ana").await);
+        let lead = t.lead("lead").await;
+        for permission in every_action(AccessLevel::Individual) {
+            t.admin().set_permission(&kim, permission).await.unwrap();
+        }
+        t.admin().grant(&lead.id, &kim, GrantMode::ViewOnly).await.unwrap();
+        let status = refused(kim.grant(&lead.id, &ana, GrantMode::Full).await, ErrorReason::Escalation);
+        assert_eq!(fact(&status, "action"), "EDIT");
+        kim.grant(&lead.id, &ana, GrantMode::ViewOnly).await.unwrap();
+
+        let until = |seconds| GrantLeadAccessRequest {
+            lead_id: lead.id.clone(),
+            user_id: ana.id.clone(),
+            mode: GrantMode::Full.into(),
+            expire_time: Some(seconds_from_now(seconds)),
+        };
+        let for_a_minute = GrantLeadAccessRequest { user_id: kim.id.clone(), ..until(60) };
+        t.admin().assignments().grant_lead_access(for_a_minute).await.unwrap();
+        refused(kim.grant(&lead.id, &ana, GrantMode::Full).await, ErrorReason::Escalation);
+        refused(kim.assignments().grant_lead_access(until(90)).await, ErrorReason::Escalation);
+        kim.assignments().grant_lead_access(until(30)).await.unwrap();
+    }
+
     async fn who_keeps_access_does_so_for_leads_they_may_view(t: TestServer) {
         let (kim, ana) = (keeper(&t, "kim").await, t.agent("ana").await);
         let lead = t.lead("lead").await;

@@ -116,4 +116,16 @@ on_both_databases! {
         refused(add(&mia, &north, &[&ana.id]).await, ErrorReason::CapabilityRequired);
         refused(remove(&mia, &north, &[&ana.id]).await, ErrorReason::CapabilityRequired);
     }
+
+    async fn of_two_renamings_of_one_version_exactly_one_wins(t: TestServer) {
+        for round in 0..10 {
+            let old = create(&t.admin(), group(&format!("round {round}"))).await.unwrap();
+            let renamed = |to: &str| Group { id: old.id.clone(), etag: old.etag.clone(), ..group(&format!("{to} {round}")) };
+            let admin = t.admin();
+            let (east, west) = tokio::join!(update(&admin, renamed("east")), update(&admin, renamed("west")));
+            let refusals = [east, west].into_iter().filter_map(Result::err).collect::<Vec<_>>();
+            let [refusal] = refusals.as_slice() else { panic!("round {round}: {refusals:?}") };
+            refused(Err::<(), _>(refusal.clone()), ErrorReason::StaleEtag);
+        }
+    }
 }

@@ -137,4 +137,24 @@ on_both_databases! {
         }
         assert_eq!(admin.list_leads(LeadAction::View).await.unwrap().len(), 3);
     }
+
+    async fn a_hidden_lead_with_the_same_address_does_not_shadow_ones_own(t: TestServer) {
+        let ana = t.agent("ana").await;
+        t.admin().create_lead(existing()).await.unwrap();
+        let own = Lead { email: existing().email, assignee_id: ana.id.clone(), ..named("Ana's") };
+        let by_phone = CreateLeadRequest {
+            lead: Some(own.clone()),
+            on_duplicate: DuplicatePolicy::Reject.into(),
+            match_keys: vec![LeadMatchKey::Phone.into()],
+        };
+        let own = t.admin().leads().create_lead(by_phone).await.unwrap().into_inner().lead.unwrap();
+        let again = |name: &str| Lead { email: existing().email, ..named(name) };
+
+        let skipped = create(&ana, again("again"), DuplicatePolicy::Skip).await.unwrap();
+        assert_eq!(skipped, CreateLeadResponse { lead: Some(own.clone()), created: false });
+        let status = refused(create(&ana, again("again"), DuplicatePolicy::Reject).await, ErrorReason::DuplicateLead);
+        assert_eq!(status.get_details_resource_info().unwrap().resource_name, own.id);
+        let updated = create(&ana, again("renamed"), DuplicatePolicy::Update).await.unwrap().lead.unwrap();
+        assert_eq!((updated.id.as_str(), updated.name()), (own.id.as_str(), "renamed"));
+    }
 }

@@ -1,9 +1,11 @@
 //! Lists: what they show by action and state, and their pages.
 
+use std::collections::HashMap;
+
 use leadward::proto::{
-    AccessLevel, ErrorReason, GrantMode, Lead, LeadAction, LeadState, ListApiTokensRequest, ListAssignedLeadsRequest,
-    ListGroupsRequest, ListLeadAccessRequest, ListLeadHistoryRequest, ListLeadsRequest, ListPickListEntriesRequest,
-    ListProfilesRequest, ListUsersRequest, Permission,
+    AccessLevel, ErrorReason, GrantMode, ImportRow, Lead, LeadAction, LeadState, ListApiTokensRequest,
+    ListAssignedLeadsRequest, ListGroupsRequest, ListLeadAccessRequest, ListLeadHistoryRequest, ListLeadsRequest,
+    ListPickListEntriesRequest, ListProfilesRequest, ListUsersRequest, Permission,
 };
 
 use crate::support::{Caller, TestServer, groups_permission, named, on_both_databases, permission, refused};
@@ -180,6 +182,46 @@ on_both_databases! {
         let of = |states: &'static [LeadState]| admin.list_leads_in(LeadAction::View, states, 0);
         assert_eq!(of(&[LeadState::Discarded]).await.unwrap(), [discarded.clone()]);
         assert_eq!(of(&EVERY_STATE).await.unwrap(), [discarded, resolved, active]);
+    }
+
+    /// Beyond fifty groups a list takes another way through the index.
+    async fn a_level_over_many_groups_lists_them_all(t: TestServer) {
+        let ana = t.agent("ana").await;
+        let mut group_ids = Vec::new();
+        for number in 0..52 {
+            group_ids.push(t.group(&format!("group {number}"), &[]).await);
+        }
+        let outside = t.group("outside", &[]).await;
+        t.lead_in("outside", &outside).await;
+        let (first, last) = (t.lead_in("first", &group_ids[0]).await, t.lead_in("last", &group_ids[51]).await);
+        let own = t.lead_of("own", &ana).await;
+        let named: Vec<&str> = group_ids.iter().map(String::as_str).collect();
+        t.admin().set_permission(&ana, groups_permission(LeadAction::View, &named)).await.unwrap();
+
+        let expected = [own, last.clone(), first];
+        assert_eq!(ana.list_leads(LeadAction::View).await.unwrap(), expected);
+        assert_eq!(ana.list_leads_in(LeadAction::View, &EVERY_STATE, 1).await.unwrap(), expected);
+        t.admin().revoke(&last.id, &ana).await.unwrap();
+        assert_eq!(ana.list_leads(LeadAction::View).await.unwrap().len(), 2);
+    }
+
+    /// This client, like most, refuses an answer of more than 4 MiB.
+    async fn a_page_of_large_leads_is_cut_to_what_a_client_takes(t: TestServer) {
+        let value = "x".repeat(1000);
+        let attributes: HashMap<String, String> = (0..16).map(|n| (format!("note{n}"), value.clone())).collect();
+        let rows = |_| ImportRow {
+            lead: Some(Lead { attributes: attributes.clone(), ..named("large") }),
+            ..ImportRow::default()
+        };
+        for _ in 0..3 {
+            t.admin().import((0..100).map(rows).collect()).await.unwrap();
+        }
+        let request = ListLeadsRequest { page_size: 1000, ..ListLeadsRequest::default() };
+        let page = t.admin().leads().list_leads(request).await.unwrap().into_inner();
+        assert!((100..300).contains(&page.leads.len()), "{} leads on a page", page.leads.len());
+        let all = t.admin().list_leads_in(LeadAction::View, &[], 1000).await.unwrap();
+        assert_eq!(all.len(), 300);
+        assert!(all.windows(2).all(|two| two[0].id > two[1].id), "newest first, none twice");
     }
 
     async fn an_action_of_no_level_lists_nothing(t: TestServer) {

@@ -129,4 +129,18 @@ on_both_databases! {
         assert_eq!(fact(&status, "current_etag"), new.etag);
         assert_eq!(new.name(), "Trial");
     }
+
+    async fn a_renaming_and_a_disabling_at_once_are_both_kept(t: TestServer) {
+        for round in 0..10 {
+            let old = create(&t.admin(), stage(&format!("old {round}"))).await.unwrap();
+            let renamed = PickListEntry { id: old.id.clone(), name: Some(format!("new {round}")), ..PickListEntry::default() };
+            let disabled = PickListEntry { id: old.id.clone(), disabled: Some(true), ..PickListEntry::default() };
+            let admin = t.admin();
+            let (one, other) = tokio::join!(update(&admin, renamed), update(&admin, disabled));
+            one.unwrap();
+            other.unwrap();
+            let now = update(&admin, PickListEntry { id: old.id, ..PickListEntry::default() }).await.unwrap();
+            assert_eq!((now.name(), now.disabled()), (format!("new {round}").as_str(), true));
+        }
+    }
 }

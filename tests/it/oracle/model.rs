@@ -219,6 +219,7 @@ impl Model {
             Act::Grant { mode, ends } => {
                 self.manages_lead(operation)?;
                 self.may_configure(operation)?;
+                self.may_give(operation, *mode, *ends)?;
                 if !self.users[user].active {
                     return Err("INELIGIBLE_ASSIGNEE");
                 }
@@ -326,6 +327,19 @@ impl Model {
             return Err("CAPABILITY_REQUIRED");
         }
         self.permitted(operation.caller, LeadAction::View, operation.lead)
+    }
+
+    /// A grant gives no action that the granter doesn't have on the lead, and none for longer.
+    fn may_give(&self, operation: &Operation, mode: GrantMode, ends: bool) -> Answer {
+        let (caller, user) = (operation.caller, &self.users[operation.user]);
+        let lead = self.leads[operation.lead].as_ref().expect("a lead that may be viewed is there");
+        let mine_ends = matches!(lead.rows.get(&caller), Some(Row::Given { ends: true, .. }));
+        let lasts = |way: &AccessPath| ends || !mine_ends || !matches!(way, AccessPath::Granted | AccessPath::Retained);
+        let gives = |action: &LeadAction| {
+            user.active && user.reach(*action).is_some() && (mode == GrantMode::Full || *action == LeadAction::View)
+        };
+        let holds = |action: LeadAction| self.ways(caller, action, operation.lead).iter().any(lasts);
+        if ACTIONS.into_iter().filter(gives).all(holds) { Ok(()) } else { Err("ESCALATION") }
     }
 
     fn may_configure(&self, operation: &Operation) -> Answer {

@@ -199,6 +199,12 @@ on_both_databases! {
         let (dan, max, ana) = (deputy(&t, "dan").await, t.manager("max").await, t.agent("ana").await);
         let eve = editor(&t, "eve").await;
         make_token(&dan, &dan).await.unwrap();
+        let status = refused(make_token(&dan, &ana).await, ErrorReason::CapabilityRequired);
+        assert_eq!(fact(&status, "capability"), "ACT_ON_BEHALF");
+
+        let capabilities = vec![Capability::ManageDirectory.into(), Capability::ActOnBehalf.into()];
+        let trusted = Profile { id: t.profile_id("dan's").await, capabilities, ..Profile::default() };
+        update_profile(&t.admin(), trusted).await.unwrap();
         make_token(&dan, &ana).await.unwrap();
         refused(make_token(&dan, &max).await, ErrorReason::RoleNotBelow);
         refused(make_token(&dan, &t.admin()).await, ErrorReason::RoleNotBelow);
@@ -212,6 +218,25 @@ on_both_databases! {
             } else {
                 refused(answer, ErrorReason::RoleNotBelow);
             }
+        }
+    }
+
+    /// Either change is allowed by itself; both together would give a group that dan doesn't hold.
+    async fn two_changes_at_once_hand_out_no_more_than_one_after_the_other(t: TestServer) {
+        let (dan, ana) = (deputy(&t, "dan").await, t.agent("ana").await);
+        let held = t.group("held", &[]).await;
+        t.admin().set_permission(&dan, groups_permission(LeadAction::View, &[&held])).await.unwrap();
+        for round in 0..10 {
+            t.admin().set_permission(&ana, permission(LeadAction::View, AccessLevel::Individual)).await.unwrap();
+            let group_id = t.group(&format!("group {round}"), &[]).await;
+            let widen = Permission { include_member_groups: true, ..groups_permission(LeadAction::View, &[]) };
+            let (widened, added) = tokio::join!(dan.set_permission(&ana, widen), add_to(&dan, &group_id, &ana));
+            let refusals = [widened, added].into_iter().filter_map(Result::err).collect::<Vec<_>>();
+            let [refusal] = refusals.as_slice() else { panic!("round {round}: one is refused, not {refusals:?}") };
+            refused(Err::<(), _>(refusal.clone()), ErrorReason::Escalation);
+            t.admin().set_permission(&ana, permission(LeadAction::View, AccessLevel::Individual)).await.unwrap();
+            let request = RemoveGroupMembersRequest { group_id, user_ids: vec![ana.id.clone()] };
+            t.admin().directory().remove_group_members(request).await.unwrap();
         }
     }
 

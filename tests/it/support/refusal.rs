@@ -67,6 +67,7 @@ fn code_of(reason: ErrorReason) -> Code {
         ErrorReason::DuplicateLead | ErrorReason::DuplicateResource => Code::AlreadyExists,
         ErrorReason::StaleEtag => Code::Aborted,
         ErrorReason::Unavailable => Code::Unavailable,
+        ErrorReason::Unimplemented => Code::Unimplemented,
         ErrorReason::Internal => Code::Internal,
     }
 }
