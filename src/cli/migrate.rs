@@ -29,7 +29,7 @@ enum Command {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Up(database) => up(&Store::open(&database.database_url).await?).await,
-        Command::Status(database) => status(&Store::open_existing(&database.database_url).await?).await,
+        Command::Status(database) => status(&Store::open(&database.database_url).await?).await,
     }
 }
 

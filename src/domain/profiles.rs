@@ -105,11 +105,14 @@ pub async fn update(
             caller.require(Capability::ManageDirectory)?;
             let before = found(&tx, id).await?;
             let users = principals::with_profile(&tx, id).await?;
-            caller.is_above(before.role)?;
+            let own = users.iter().any(|user| user.user_id == caller.id());
+            if !own {
+                caller.is_above(before.role)?;
+            }
             if before.role == Role::Administrator {
                 return Err(Error::Fixed("the administrator profile"));
             }
-            if users.iter().any(|user| user.user_id == caller.id()) {
+            if own {
                 return Err(Escalation::Myself.into());
             }
             let named = patch.permissions.iter().map(|(_, permission)| permission).enumerate();

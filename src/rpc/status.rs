@@ -20,7 +20,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Messages travel in a header, and long headers break connections.
 const LONGEST_MESSAGE: usize = 1024;
 /// So do details: clients take 8 KiB of headers and more, and these bytes travel as base64.
-const LARGEST_FAULTS: usize = 4 * 1024;
+const LARGEST_FAULTS: usize = 3 * 1024;
+/// What a fault takes besides its words.
+const FAULT_FRAME: usize = 8;
 
 /// The status of a refusal. What a caller must not know is logged here, once, and not sent.
 pub fn of(error: Error) -> Status {
@@ -66,7 +68,7 @@ pub fn of(error: Error) -> Status {
 fn shown(violations: &[Violation]) -> Vec<FieldViolation> {
     let mut room = LARGEST_FAULTS;
     let mut fit = |violation: &Violation| {
-        let size = violation.field.len() + violation.description.len();
+        let size = FAULT_FRAME + violation.field.len() + violation.description.len();
         room = room.checked_sub(size)?;
         Some(FieldViolation::new(&violation.field, &violation.description))
     };
