@@ -183,7 +183,7 @@ on_both_databases! {
              next_contact_time: \"31/02/2026\" is not a time in a format that is expected; \
              email_confirmed: \"maybe\" is neither yes nor no"
         );
-        assert_eq!(reasons[&7], "4 cells instead of 7");
+        assert_eq!(reasons[&7], "number of cells: 4 instead of 7");
         assert_eq!(reasons[&8], "column name: not UTF-8 text");
         assert!(reasons[&10].starts_with("email: "), "{}", reasons[&10]);
         let raw = desk.bytes("people.csv.rejects.csv");
