@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::policy::{Facts, Principal};
+use super::policy::{Facts, Principal, Reach};
 use crate::model::{
     ids::UserId,
     permission::{Action, Capability, Role},
@@ -51,8 +51,9 @@ impl Principal {
         let after = Principal::resolve(after);
         self.is_above(after.role)?;
         for (action, effective) in after.permissions.iter() {
-            let had = before.as_ref().is_some_and(|b| b.permissions.get(action).reach.contains(&effective.reach));
-            if !had && !self.permissions.get(action).reach.contains(&effective.reach) {
+            let mine = &self.permissions.get(action).reach;
+            let had = before.as_ref().map_or(&Reach::None, |before| &before.permissions.get(action).reach);
+            if !mine.with(had).contains(&effective.reach) {
                 return Err(Escalation::Action(action));
             }
         }

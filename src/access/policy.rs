@@ -82,6 +82,21 @@ impl Reach {
         }
     }
 
+    /// What this and the other reach together.
+    pub fn with(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Complete, _) | (_, Self::Complete) => Self::Complete,
+            (Self::None, one) | (one, Self::None) => one.clone(),
+            (Self::Individual { .. }, Self::Individual { .. }) => {
+                Self::Individual { unassigned: self.pool() || other.pool() }
+            }
+            (Self::Individual { .. } | Self::Groups { .. }, Self::Individual { .. } | Self::Groups { .. }) => {
+                let groups = [self, other].into_iter().filter_map(Self::groups).flatten().copied().collect();
+                Self::Groups { groups, unassigned: self.pool() || other.pool() }
+            }
+        }
+    }
+
     /// Whether whoever holds this also holds all of the other: what the no-escalation rule asks.
     pub fn contains(&self, other: &Self) -> bool {
         match (self, other) {

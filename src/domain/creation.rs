@@ -55,6 +55,17 @@ pub struct Row {
     pub deposited: bool,
 }
 
+/// Refuses a caller who may not make leads at all.
+///
+/// # Errors
+/// ACTION_NOT_PERMITTED.
+pub fn may_create(caller: &Caller) -> Result<()> {
+    match caller.reach(Action::Edit) {
+        Reach::None => Err(Error::ActionNotPermitted(Action::Edit)),
+        Reach::Individual { .. } | Reach::Groups { .. } | Reach::Complete => Ok(()),
+    }
+}
+
 /// Makes one lead.
 ///
 /// # Errors
@@ -161,9 +172,7 @@ impl<'a> Batch<'a> {
     }
 
     async fn take(&mut self, row: &Row, keys: &Keys) -> Result<Intake> {
-        if *self.edit.reach() == Reach::None {
-            return Err(Error::ActionNotPermitted(Action::Edit));
-        }
+        may_create(self.caller)?;
         let mut new = self.look_up(row).await?;
         let same = self.existing.find(keys);
         if !same.is_empty() {

@@ -137,6 +137,7 @@ impl LeadService for Api {
 }
 
 async fn create(api: &Api, caller: &Caller, request: proto::CreateLeadRequest) -> Result<proto::CreateLeadResponse> {
+    creation::may_create(caller)?;
     let mut faults = Faults::default();
     let duplicates = faults.duplicates("", request.on_duplicate, &request.match_keys);
     let new = faults.new_lead(request.lead.unwrap_or_default(), LeadSource::Api);

@@ -121,6 +121,17 @@ on_both_databases! {
         }
     }
 
+    async fn what_the_user_has_already_may_stay_beside_what_is_handed_out(t: TestServer) {
+        let (dan, ana) = (deputy(&t, "dan").await, t.agent("ana").await);
+        let (mine, theirs) = (t.group("mine", &[]).await, t.group("theirs", &[]).await);
+        t.admin().set_permission(&dan, groups_permission(LeadAction::Edit, &[&mine])).await.unwrap();
+        t.admin().set_permission(&ana, groups_permission(LeadAction::Edit, &[&theirs])).await.unwrap();
+        dan.set_permission(&ana, groups_permission(LeadAction::Edit, &[&mine, &theirs])).await.unwrap();
+        dan.set_permission(&ana, groups_permission(LeadAction::Edit, &[&mine])).await.unwrap();
+        let back = dan.set_permission(&ana, groups_permission(LeadAction::Edit, &[&mine, &theirs])).await;
+        refused(back, ErrorReason::Escalation);
+    }
+
     async fn taking_a_setting_back_may_hand_out_too_much_as_well(t: TestServer) {
         let mia = t.manager("mia").await;
         let permissions = vec![permission(LeadAction::Delete, AccessLevel::Individual)];
