@@ -2,7 +2,7 @@
 
 use std::{future::Future, net::SocketAddr, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 use tonic::{
     codegen::http::{Request, header::AUTHORIZATION},
@@ -56,6 +56,8 @@ pub struct ServeConfig {
     pub listen: SocketAddr,
     /// `sqlite:PATH` or `postgres://...`.
     pub database_url: String,
+    /// Serve the demo's company, which has a database of its own.
+    pub demo: bool,
 }
 
 /// A server that is bound and ready to serve.
@@ -80,7 +82,10 @@ impl Server {
         let store = Store::open(&config.database_url).await.context("can't open the database")?;
         store.schema().await.context("can't read the database's schema")?.known()?;
         store.migrate().await.context("can't migrate the database")?;
-        let first_token = bootstrap::first_start(&store).await.context("can't fill the new database")?;
+        let first_token = bootstrap::first_start(&store, config.demo).await.context("can't fill the new database")?;
+        if config.demo && !bootstrap::is_demo(&store).await? {
+            bail!("this database belongs to another company; the demo makes one of its own");
+        }
         let mut fresh = [0; 32];
         getrandom::fill(&mut fresh).map_err(|error| anyhow::anyhow!("no randomness for a key: {error}"))?;
         let page_tokens = PageTokens::new(&secrets::key(&store, "page tokens", fresh).await?);

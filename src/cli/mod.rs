@@ -17,7 +17,7 @@ use crate::telemetry;
 #[command(version, about)]
 pub struct Cli {
     /// What to log on stderr, for example `info` or `leadward=debug`.
-    #[arg(long, global = true, env = "LEADWARD_LOG", default_value = "warn,leadward=info")]
+    #[arg(long, global = true, env = "LEADWARD_LOG", default_value = "warn,sqlx=error,leadward=info")]
     log: String,
     #[command(subcommand)]
     command: Command,

@@ -34,7 +34,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let default = if args.demo { "sqlite:leadward-demo.db" } else { "sqlite:leadward.db" };
     let database_url = args.database_url.unwrap_or_else(|| default.to_owned());
-    let config = ServeConfig { listen: args.listen, database_url };
+    let config = ServeConfig { listen: args.listen, database_url, demo: args.demo };
     let server = Server::start(config).await?;
     let address = server.local_addr();
     let store = server.store().clone();

@@ -13,23 +13,36 @@ use crate::{
         settings::{PolicyKind, Settings},
         user::{NewUser, UserKind},
     },
-    store::{self, Store, Tx, pick_lists, profiles, settings, tokens as token_rows, users},
+    store::{self, Store, Tx, pick_lists, profiles, secrets, settings, tokens as token_rows, users},
 };
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+const DEMO: &str = "demo";
+
+/// Whether a database was made for the demo, and so holds no company of its own.
+///
+/// # Errors
+/// The database's.
+pub async fn is_demo(store: &Store) -> Result<bool> {
+    Ok(secrets::has_mark(store, DEMO).await?)
+}
 
 /// Fills an empty database; answers the administrator's token if this was the first start.
 ///
 /// # Errors
 /// The database's.
-pub async fn first_start(store: &Store) -> Result<Option<ApiSecret>> {
+pub async fn first_start(store: &Store, demo: bool) -> Result<Option<ApiSecret>> {
     if !users::is_empty(store).await? {
         return Ok(None);
     }
     let secret = tokens::generate()?;
     let filled = store
-        .write(secret.clone(), |tx, secret| async move {
+        .write(secret.clone(), move |tx, secret| async move {
             fill(&tx, &secret).await?;
+            if demo {
+                secrets::mark(&tx, DEMO).await?;
+            }
             Ok::<_, Error>(())
         })
         .await;

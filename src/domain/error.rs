@@ -234,6 +234,10 @@ fn escalation_text(escalation: &Escalation) -> String {
 }
 
 fn violations_text(violations: &[Violation]) -> String {
-    let texts: Vec<_> = violations.iter().map(|v| format!("{}: {}", v.field, v.description)).collect();
+    let text = |violation: &Violation| match violation.field.as_str() {
+        "" => violation.description.clone(),
+        field => format!("{field}: {}", violation.description),
+    };
+    let texts: Vec<String> = violations.iter().map(text).collect();
     texts.join("; ")
 }

@@ -139,7 +139,7 @@ pub async fn revoke(store: &Store, caller: &Caller, id: LeadId, user_id: UserId)
         .await
 }
 
-/// A grant gives no action on the lead that the caller doesn't have on it, and none for longer.
+/// A grant gives no action on the lead that the caller doesn't have on it, and none for longer; nor does the block that it lifts.
 async fn may_give(
     tx: &Tx,
     caller: &Caller,
@@ -148,12 +148,20 @@ async fn may_give(
     mode: GrantMode,
     until: Option<Time>,
 ) -> Result<()> {
-    let row = lead_access::of_users(tx, lead, &[caller.id()]).await?.pop();
-    let mine = paths(caller, lead.lead(), row.as_ref(), tx.now());
-    let lasts = |path: &Path| path.expire_time.is_none_or(|end| until.is_some_and(|until| until <= end));
-    let holds = |action| mine.iter().any(|path| path.actions.contains(&action) && lasts(path));
-    match granted_actions(target, mode).into_iter().find(|action| !holds(*action)) {
-        Some(action) => Err(Escalation::Action(action).into()),
+    let rows = lead_access::of_users(tx, lead, &[caller.id(), target.user_id]).await?;
+    let row_of = |user| rows.iter().find(|row| row.user_id == user);
+    let mine = paths(caller, lead.lead(), row_of(caller.id()), tx.now());
+    let holds = |action, until: Option<Time>| {
+        let lasts = |path: &Path| path.expire_time.is_none_or(|end| until.is_some_and(|until| until <= end));
+        mine.iter().any(|path| path.actions.contains(&action) && lasts(path))
+    };
+    // Lifting a block gives back what the levels reach, and that without an end.
+    let blocked = row_of(target.user_id).is_some_and(|row| row.kind == AccessKind::Blocked);
+    let lifted = if blocked { paths(target, lead.lead(), None, tx.now()) } else { Vec::new() };
+    let lifted = lifted.into_iter().flat_map(|path| path.actions).map(|action| (action, None));
+    let granted = granted_actions(target, mode).into_iter().map(|action| (action, until));
+    match granted.chain(lifted).find(|(action, until)| !holds(*action, *until)) {
+        Some((action, _)) => Err(Escalation::Action(action).into()),
         None => Ok(()),
     }
 }

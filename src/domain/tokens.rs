@@ -63,6 +63,8 @@ pub async fn list(store: &Store, caller: &Caller, user_id: UserId, page: &Page) 
 pub async fn revoke(store: &Store, caller: &Caller, id: TokenId) -> Result<ApiToken> {
     store
         .write(caller.clone(), move |tx, caller| async move {
+            // After the answer, no change of rights by this token goes through that was still waiting for its turn.
+            let caller = rights::turn(&tx, &caller).await?;
             let absent = || Error::NotFound(Resource::ApiToken);
             let token = tokens::get(&tx, id).await?.ok_or_else(absent)?;
             if token.user_id != caller.id() {

@@ -23,7 +23,7 @@ const LONGEST: usize = 64;
 /// Drops an ID that a caller chose where it is none to put in a log: then the request gets one of ours.
 pub fn drop_odd<B>(mut request: Request<B>) -> Request<B> {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
-    let odd = |value: &HeaderValue| value.len() > LONGEST || !value.as_bytes().iter().all(plain);
+    let odd = |value: &HeaderValue| value.is_empty() || value.len() > LONGEST || !value.as_bytes().iter().all(plain);
     if request.headers().get(REQUEST_ID).is_some_and(odd) {
         request.headers_mut().remove(REQUEST_ID);
     }

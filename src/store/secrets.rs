@@ -1,8 +1,26 @@
-//! Keys that every server of one database shares.
+//! Keys that every server of one database shares, and what the database is for.
 
 use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
 
-use super::{Db, Error, Result, Store, entity::secret};
+use super::{Db, Error, Result, Store, Tx, entity::secret};
+
+/// Leaves a mark in a database that is being filled.
+///
+/// # Errors
+/// The database's.
+pub async fn mark(tx: &Tx, name: &'static str) -> Result<()> {
+    let row = secret::ActiveModel { name: Set(name.to_owned()), value: Set(Vec::new()) };
+    secret::Entity::insert(row).exec_without_returning(&tx.conn().0).await?;
+    Ok(())
+}
+
+/// Whether a database has a mark.
+///
+/// # Errors
+/// The database's.
+pub async fn has_mark(db: &impl Db, name: &'static str) -> Result<bool> {
+    Ok(secret::Entity::find_by_id(name.to_owned()).one(&db.conn().0).await?.is_some())
+}
 
 /// The key by this name; the first who asks for it makes it.
 ///

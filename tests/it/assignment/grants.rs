@@ -145,6 +145,23 @@ on_both_databases! {
         kim.assignments().grant_lead_access(until(30)).await.unwrap();
     }
 
+    /// A grant lifts a block for good, so whoever gives it must hold what the block held back.
+    async fn a_grant_lifts_no_block_on_what_the_granter_does_not_have(t: TestServer) {
+        let (kim, ana) = (keeper(&t, "kim").await, t.agent("ana").await);
+        let lead = t.lead("lead").await;
+        for action in [LeadAction::View, LeadAction::Delete] {
+            t.admin().set_permission(&ana, permission(action, AccessLevel::Complete)).await.unwrap();
+        }
+        t.admin().revoke(&lead.id, &ana).await.unwrap();
+        t.admin().set_permission(&kim, permission(LeadAction::Delete, AccessLevel::None)).await.unwrap();
+        let status = refused(kim.grant(&lead.id, &ana, GrantMode::ViewOnly).await, ErrorReason::Escalation);
+        assert_eq!(fact(&status, "action"), "DELETE");
+        refused(ana.get_lead(&lead.id).await, ErrorReason::LeadNotFound);
+        t.admin().set_permission(&kim, permission(LeadAction::Delete, AccessLevel::Complete)).await.unwrap();
+        kim.grant(&lead.id, &ana, GrantMode::ViewOnly).await.unwrap();
+        ana.delete(&lead.id).await.unwrap();
+    }
+
     async fn who_keeps_access_does_so_for_leads_they_may_view(t: TestServer) {
         let (kim, ana) = (keeper(&t, "kim").await, t.agent("ana").await);
         let lead = t.lead("lead").await;

@@ -15,6 +15,7 @@ use crate::support::ACTIONS;
 /// Done, or the reason of the refusal.
 pub type Answer = Result<(), &'static str>;
 
+#[derive(Clone)]
 pub struct Model {
     users: Vec<User>,
     /// `None`: deleted.
@@ -22,6 +23,7 @@ pub struct Model {
     policy: RevocationPolicy,
 }
 
+#[derive(Clone)]
 struct User {
     role: Role,
     manages_access: bool,
@@ -32,6 +34,7 @@ struct User {
     active: bool,
 }
 
+#[derive(Clone)]
 struct Lead {
     group: Option<usize>,
     assignee: Option<usize>,
@@ -40,6 +43,7 @@ struct Lead {
 }
 
 /// What stands between one user and one lead beside assignment and levels.
+#[derive(Clone)]
 enum Row {
     Blocked,
     /// GRANTED or RETAINED.
@@ -339,7 +343,19 @@ impl Model {
             user.active && user.reach(*action).is_some() && (mode == GrantMode::Full || *action == LeadAction::View)
         };
         let holds = |action: LeadAction| self.ways(caller, action, operation.lead).iter().any(lasts);
-        if ACTIONS.into_iter().filter(gives).all(holds) { Ok(()) } else { Err("ESCALATION") }
+        if !ACTIONS.into_iter().filter(gives).all(holds) {
+            return Err("ESCALATION");
+        }
+        // Lifting a block gives back what the levels reach, without an end.
+        if !matches!(lead.rows.get(&operation.user), Some(Row::Blocked)) {
+            return Ok(());
+        }
+        let mut lifted = self.clone();
+        lifted.lead_mut(operation.lead).rows.remove(&operation.user);
+        let given_back = |action: &LeadAction| lifted.covers(operation.user, *action, operation.lead);
+        let lasts = |way: &AccessPath| !mine_ends || !matches!(way, AccessPath::Granted | AccessPath::Retained);
+        let holds = |action: LeadAction| self.ways(caller, action, operation.lead).iter().any(lasts);
+        if ACTIONS.into_iter().filter(given_back).all(holds) { Ok(()) } else { Err("ESCALATION") }
     }
 
     fn may_configure(&self, operation: &Operation) -> Answer {

@@ -30,7 +30,7 @@ impl RunningServer {
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
             runtime.block_on(async {
-                let config = ServeConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), database_url };
+                let config = ServeConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), database_url, demo: false };
                 let server = Server::start(config).await.expect("the server starts");
                 started.send((server.local_addr(), server.first_token().map(str::to_owned))).unwrap();
                 let shutdown = async move {
