@@ -6,8 +6,10 @@ use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 use tonic::{
     codegen::http::{Request, header::AUTHORIZATION},
+    server::NamedService,
     transport::server::TcpIncoming,
 };
+use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_web::GrpcWebLayer;
 use tower::util::{MapRequestLayer, MapResponseLayer};
 use tower_http::{
@@ -39,7 +41,7 @@ use crate::{
 const DRAIN: Duration = Duration::from_secs(10);
 /// The largest request that is taken.
 const LARGEST_REQUEST: usize = 4 * 1024 * 1024;
-/// The largest answer that is sent: a page of 1,000 of the largest leads.
+/// The largest answer that is sent: 1,000 of the largest leads, asked for by ID. Pages are cut long before.
 const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
 
 /// Services have no trait for their limits.
@@ -115,10 +117,7 @@ impl Server {
         let Self { store, listener, address: _, page_tokens, first_token: _ } = self;
         let (stopping, stopped) = tokio::sync::oneshot::channel();
         let (health_reporter, health) = tonic_health::server::health_reporter();
-        health_reporter.set_serving::<LeadServiceServer<Api>>().await;
-        health_reporter.set_serving::<PermissionServiceServer<Api>>().await;
-        health_reporter.set_serving::<AssignmentServiceServer<Api>>().await;
-        health_reporter.set_serving::<DirectoryServiceServer<Api>>().await;
+        set_health(&health_reporter, ServingStatus::Serving).await;
         let api = Api::new(store.clone(), page_tokens);
 
         let server = tonic::transport::Server::builder()
@@ -144,7 +143,7 @@ impl Server {
             .add_service(limited!(DirectoryServiceServer::new(api)))
             .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), async move {
                 stop.await;
-                health_reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+                set_health(&health_reporter, ServingStatus::NotServing).await;
                 // Nobody waits for this where the server has ended by itself.
                 let _ = stopping.send(());
             });
@@ -160,6 +159,19 @@ impl Server {
             tracing::warn!("the database's connections were not closed in time");
         }
         Ok(())
+    }
+}
+
+/// Of the server as a whole, and of each service by its name.
+async fn set_health(reporter: &HealthReporter, status: ServingStatus) {
+    for service in [
+        "",
+        LeadServiceServer::<Api>::NAME,
+        PermissionServiceServer::<Api>::NAME,
+        AssignmentServiceServer::<Api>::NAME,
+        DirectoryServiceServer::<Api>::NAME,
+    ] {
+        reporter.set_service_status(service, status).await;
     }
 }
 
