@@ -1,10 +1,13 @@
 //! Two at once: one assignee, and a history without a gap.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use leadward::proto::{AssignLeadRequest, AssignLeadResponse, ErrorReason, GrantMode, Lead, LeadHistoryKind};
+use sea_orm::{ConnectionTrait, TransactionTrait};
 use tonic::Status;
 
-use crate::support::{Caller, TestServer, on_both_databases, refused};
+use crate::support::{Caller, Database, TestServer, fact, on_both_databases, refused};
 
 const ROUNDS: usize = 12;
 
@@ -97,4 +100,25 @@ on_both_databases! {
             assert_eq!(ana.get_lead(&lead.id).await.is_ok(), last == LeadHistoryKind::AccessGranted);
         }
     }
+}
+
+/// On PostgreSQL alone: SQLite has one writer, and nothing comes between what it reads and writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_assignment_that_waits_for_a_deactivation_sees_it() {
+    let t = TestServer::start(Database::Postgres).await;
+    let (ana, lead) = (t.agent("ana").await, t.lead("lead").await);
+    let database = sea_orm::Database::connect(t.database_url()).await.unwrap();
+    let deactivation = database.begin().await.unwrap();
+    let deactivate = format!("UPDATE users SET state = 'DEACTIVATED' WHERE id = '{}'", ana.id);
+    deactivation.execute_unprepared(&deactivate).await.unwrap();
+
+    let admin = t.admin();
+    let commit = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        deactivation.commit().await.unwrap();
+    };
+    let (assigned, ()) = tokio::join!(admin.assign(&lead.id, &ana), commit);
+    let status = refused(assigned, ErrorReason::IneligibleAssignee);
+    assert_eq!(fact(&status, "cause"), "USER_DEACTIVATED");
+    assert_eq!(admin.get_lead(&lead.id).await.unwrap().assignee_id, "");
 }
