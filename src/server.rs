@@ -21,7 +21,7 @@ use tower_http::{
 };
 
 use crate::{
-    access::{authn::Authenticate, token::ApiSecret},
+    access::{Engine, Resolver, authn::Authenticate, token::ApiSecret},
     domain::bootstrap,
     proto::{
         FILE_DESCRIPTOR_SET, assignment_service_server::AssignmentServiceServer,
@@ -70,6 +70,7 @@ pub struct Server {
     address: SocketAddr,
     page_tokens: PageTokens,
     first_token: Option<ApiSecret>,
+    engine: Engine,
 }
 
 impl Server {
@@ -91,7 +92,20 @@ impl Server {
         let mut fresh = [0; 32];
         getrandom::fill(&mut fresh).map_err(|error| anyhow::anyhow!("no randomness for a key: {error}"))?;
         let page_tokens = PageTokens::new(&secrets::key(&store, "page tokens", fresh).await?);
-        Ok(Self { address: listener.local_addr()?, store, listener, page_tokens, first_token })
+        Ok(Self {
+            address: listener.local_addr()?,
+            store,
+            listener,
+            page_tokens,
+            first_token,
+            engine: Engine::default(),
+        })
+    }
+
+    /// The same with parts of its access engine switched off.
+    #[cfg(feature = "switches")]
+    pub fn with_engine(self, engine: Engine) -> Self {
+        Self { engine, ..self }
     }
 
     /// Where it listens.
@@ -114,11 +128,13 @@ impl Server {
     /// # Errors
     /// Where the connection to the network is lost.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
-        let Self { store, listener, address: _, page_tokens, first_token: _ } = self;
+        let Self { store, listener, address: _, page_tokens, first_token: _, engine } = self;
         let (stopping, stopped) = tokio::sync::oneshot::channel();
         let (health_reporter, health) = tonic_health::server::health_reporter();
         set_health(&health_reporter, ServingStatus::Serving).await;
-        let api = Api::new(store.clone(), page_tokens);
+        let resolver = Resolver::new(store.clone(), engine);
+        let api = Api::new(store.clone(), resolver.clone(), page_tokens);
+        let listening = tokio::spawn(resolver.clone().listen());
 
         let server = tonic::transport::Server::builder()
             // gRPC-Web comes over HTTP/1.1 too.
@@ -133,7 +149,7 @@ impl Server {
             .layer(GrpcWebLayer::new())
             .layer(CatchPanicLayer::custom(status::of_panic))
             .layer(MapResponseLayer::new(status::rescue))
-            .layer(AsyncRequireAuthorizationLayer::new(Authenticate::new(store.clone())))
+            .layer(AsyncRequireAuthorizationLayer::new(Authenticate::new(resolver)))
             .add_service(health)
             .add_service(reflection_v1()?)
             .add_service(reflection_v1alpha()?)
@@ -154,6 +170,7 @@ impl Server {
                 tracing::warn!("calls were cut off, {} seconds after the server was told to stop", DRAIN.as_secs());
             }
         }
+        listening.abort();
         // A write that waits for a lock, or a network that is gone, must not keep the server from ending.
         if tokio::time::timeout(DRAIN, store.close()).await.is_err() {
             tracing::warn!("the database's connections were not closed in time");

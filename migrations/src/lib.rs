@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod m20261121_000001_create_tables;
+mod m20261121_000002_rights;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -13,6 +14,6 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_000001_create_tables::Migration)]
+        vec![Box::new(m20261121_000001_create_tables::Migration), Box::new(m20261121_000002_rights::Migration)]
     }
 }

@@ -10,29 +10,30 @@ use tonic::{
 };
 use tower_http::auth::AsyncAuthorizeRequest;
 
-use super::{Caller, resolve};
+use super::{Caller, Resolver};
 use crate::{
     domain::{Error, Result},
+    model::ids::UserId,
     rpc::status,
-    store::Store,
 };
 
 /// The only services that take no caller: they say nothing of leads.
 const OPEN: [&str; 3] =
     ["/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"];
 
+/// By which a service that may act on behalf of others says for whom it calls.
 const ON_BEHALF_OF: &str = "x-leadward-on-behalf-of";
 
 /// Authenticates every call but those of the open services.
 #[derive(Clone, Debug)]
 pub struct Authenticate {
-    store: Store,
+    resolver: Resolver,
 }
 
 impl Authenticate {
-    /// Over the users and tokens of a store.
-    pub fn new(store: Store) -> Self {
-        Self { store }
+    /// By whoever knows the callers.
+    pub fn new(resolver: Resolver) -> Self {
+        Self { resolver }
     }
 }
 
@@ -45,15 +46,9 @@ impl<B: Send + 'static> AsyncAuthorizeRequest<B> for Authenticate {
         if OPEN.iter().any(|service| request.uri().path().starts_with(service)) {
             return future::ready(Ok(request)).boxed();
         }
-        if request.headers().contains_key(ON_BEHALF_OF) {
-            // Who asks to be treated as another must not be answered as themselves.
-            let refusal = Error::invalid(ON_BEHALF_OF, "is not supported");
-            return future::ready(Err(status::of(refusal).into_http())).boxed();
-        }
-        let store = self.store.clone();
-        let bearer = bearer(request.headers());
+        let resolver = self.resolver.clone();
         async move {
-            match caller(&store, bearer).await {
+            match caller(&resolver, request.headers()).await {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller);
                     Ok(request)
@@ -65,14 +60,39 @@ impl<B: Send + 'static> AsyncAuthorizeRequest<B> for Authenticate {
     }
 }
 
-async fn caller(store: &Store, bearer: Option<String>) -> Result<Caller> {
-    resolve::caller(store, &bearer.ok_or(Error::Unauthenticated)?).await
+/// The caller of a request with these headers.
+///
+/// # Errors
+/// As [`Resolver::caller`]; INVALID_ARGUMENT for what is no user.
+pub async fn caller(resolver: &Resolver, headers: &HeaderMap) -> Result<Caller> {
+    let bearer = bearer(headers).ok_or(Error::Unauthenticated)?;
+    match on_behalf_of(headers) {
+        Ok(user) => resolver.caller(bearer, user).await,
+        Err(invalid) => {
+            // Strangers aren't told what would be right.
+            resolver.caller(bearer, None).await?;
+            Err(invalid)
+        }
+    }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<String> {
+fn on_behalf_of(headers: &HeaderMap) -> Result<Option<UserId>> {
+    let mut values = headers.get_all(ON_BEHALF_OF).iter();
+    let invalid = || Error::invalid(ON_BEHALF_OF, "must be the ID of one user");
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => {
+            let user = value.to_str().ok().and_then(|text| text.parse().ok());
+            user.map(Some).ok_or_else(invalid)
+        }
+        (Some(_), Some(_)) => Err(invalid()),
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     // Two credentials are one too many: which of them counts must not depend on who reads them.
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     let (scheme, bearer) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| bearer.trim().to_owned())
+    scheme.eq_ignore_ascii_case("bearer").then(|| bearer.trim())
 }

@@ -2,13 +2,17 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use super::policy::{Facts, Principal};
+use super::{
+    fence::Fence,
+    policy::{Facts, Principal},
+    token::SecretHash,
+};
 use crate::{
     domain::{Error, Result},
     model::{
         ids::{TokenId, UserId},
         permission::{Capability, Role},
-        user::UserState,
+        user::{Actor, UserState},
     },
 };
 
@@ -21,21 +25,74 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Caller {
     principal: Arc<Principal>,
-    token: TokenId,
+    fence: Option<Arc<Fence>>,
+    credential: Arc<Credential>,
+}
+
+/// What a caller is known by.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Credential {
+    /// Which token it is.
+    pub token: TokenId,
+    /// Whose token it is, where that is a service which calls on the caller's behalf.
+    pub service: Option<UserId>,
+    /// What the token came as.
+    pub claim: Claim,
+}
+
+/// What a call says of its caller, before anybody has looked whether it is true.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Claim {
+    /// The token.
+    pub hash: SecretHash,
+    /// On whose behalf.
+    pub on_behalf_of: Option<UserId>,
 }
 
 impl Caller {
     /// The caller whose facts and credential these are; none for a deactivated user.
-    pub(super) fn authenticated(facts: &Facts, token: TokenId) -> Option<Self> {
+    pub(super) fn authenticated(facts: &Facts, fence: Option<Fence>, credential: Credential) -> Option<Self> {
         match facts.state {
-            UserState::Active => Some(Self { principal: Arc::new(Principal::resolve(facts)), token }),
+            UserState::Active => Some(Self {
+                principal: Arc::new(Principal::resolve(facts)),
+                fence: fence.map(Arc::new),
+                credential: Arc::new(credential),
+            }),
             UserState::Deactivated => None,
         }
     }
 
+    /// The same without a fence: a switch of the engine.
+    pub(super) fn unfenced(self) -> Self {
+        Self { fence: None, ..self }
+    }
+
     /// The credential that the call came with.
-    pub(super) fn token(&self) -> TokenId {
-        self.token
+    pub(super) fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
+    /// What they may do, and what that was resolved at.
+    pub(super) fn standing(&self) -> (Arc<Principal>, Option<Arc<Fence>>) {
+        (Arc::clone(&self.principal), self.fence.clone())
+    }
+
+    /// What must stand for the caller's facts to hold; none where they can't be stale.
+    pub fn fence(&self) -> Option<&Fence> {
+        self.fence.as_deref()
+    }
+
+    /// What they may do, apart from their credential.
+    pub fn principal(&self) -> &Arc<Principal> {
+        &self.principal
+    }
+
+    /// Who it is that does what this caller does.
+    pub fn actor(&self) -> Actor {
+        match self.credential.service {
+            Some(id) => Actor { id, on_behalf_of: Some(self.id()) },
+            None => Actor { id: self.id(), on_behalf_of: None },
+        }
     }
 
     /// Who it is.

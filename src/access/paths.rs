@@ -1,87 +1,63 @@
-//! Every way in which a user reaches one lead: the decision of `store::visible`, told with its reasons.
+//! Every way in which a user reaches one lead, told with what it gives.
 
-use super::policy::{Principal, Reach};
+use super::{
+    policy::{Principal, Reach},
+    rule::{Clause, Situation},
+};
 use crate::model::{
     Time,
-    lead::{Lead, LeadState},
+    lead::Lead,
     lead_access::{AccessKind, AccessRow, GrantMode, Path, Way},
     permission::Action,
 };
 
 /// The ways in which a principal reaches a lead at an instant, given their row of its access list. None: they don't.
 pub fn paths(principal: &Principal, lead: &Lead, row: Option<&AccessRow>, now: Time) -> Vec<Path> {
+    let at = Situation::of(principal.user_id, lead, row, now);
     let mut paths: Vec<Path> = Vec::new();
-    paths.extend(assigned(principal, lead, now));
-    let row = row.filter(|row| row.holds_at(now));
-    paths.extend(row.and_then(|row| given(principal, row)));
-    if principal.is_administrator() {
-        paths.push(by_level(Way::Administrator, Action::ALL.to_vec()));
-    } else if row.is_none_or(|row| row.kind != AccessKind::Blocked) {
-        paths.extend(levels(principal, lead));
+    for action in Action::ALL {
+        for clause in principal.clauses(*action).iter().filter(|clause| clause.reaches(&at)) {
+            match paths.iter_mut().find(|path| path.way == way(clause, &at)) {
+                Some(path) => path.actions.push(*action),
+                None => paths.push(Path { actions: vec![*action], ..path(principal, clause, lead, &at) }),
+            }
+        }
     }
-    paths.retain(|path| !path.actions.is_empty());
+    paths.sort_by_key(|path| Way::ALL.iter().position(|way| *way == path.way));
     paths
 }
 
-fn assigned(principal: &Principal, lead: &Lead, now: Time) -> Option<Path> {
-    if lead.assignee_id != Some(principal.user_id) {
-        return None;
+/// The way that a clause is for one lead: what was given may have been retained.
+pub(super) fn way(clause: &Clause<'_>, at: &Situation<'_>) -> Way {
+    match (clause.way, at.row) {
+        (Way::Granted, Some(row)) if row.kind == AccessKind::Retained => Way::Retained,
+        (way, _) => way,
     }
-    let grace_end = match (lead.state, lead.resolve_time, principal.resolved_grace()) {
-        (LeadState::Resolved, Some(resolved), Some(grace)) => Some(resolved + grace),
-        _ => None,
-    };
-    if grace_end.is_some_and(|end| end <= now) {
-        return None;
-    }
-    Some(Path {
-        way: Way::Assigned,
-        actions: held(principal, |reach| *reach != Reach::None),
-        mode: None,
-        given: lead.assigned,
-        expire_time: grace_end,
-    })
 }
 
-fn given(principal: &Principal, row: &AccessRow) -> Option<Path> {
-    let way = match row.kind {
-        AccessKind::Granted => Way::Granted,
-        AccessKind::Retained => Way::Retained,
-        AccessKind::Blocked => return None,
-    };
-    Some(Path {
-        way,
-        actions: granted_actions(principal, row.mode),
-        mode: Some(row.mode),
-        given: Some((row.given_by, row.give_time)),
-        expire_time: row.expire_time,
-    })
+/// A way with what was given by it, by whom and until when; for no action yet.
+pub(super) fn path(principal: &Principal, clause: &Clause<'_>, lead: &Lead, at: &Situation<'_>) -> Path {
+    let way = way(clause, at);
+    let path = Path { way, actions: Vec::new(), mode: None, given: None, expire_time: None };
+    match (clause.way, at.row) {
+        (Way::Assigned, _) => Path {
+            given: lead.assigned,
+            expire_time: principal.resolved_grace().and_then(|grace| Some(at.resolve_time? + grace)),
+            ..path
+        },
+        (Way::Granted, Some(row)) => Path {
+            mode: Some(row.mode),
+            given: Some((row.given_by, row.give_time)),
+            expire_time: row.expire_time,
+            ..path
+        },
+        _ => path,
+    }
 }
 
 /// What a grant gives a principal: what they hold at INDIVIDUAL or above, and only VIEW of it where that is its mode.
 pub fn granted_actions(principal: &Principal, mode: GrantMode) -> Vec<Action> {
-    let mut actions = held(principal, |reach| *reach != Reach::None);
-    if mode == GrantMode::ViewOnly {
-        actions.retain(|action| *action == Action::View);
-    }
-    actions
-}
-
-fn levels(principal: &Principal, lead: &Lead) -> [Path; 3] {
-    let in_group =
-        |reach: &Reach| lead.group_id.is_some_and(|g| reach.groups().is_some_and(|groups| groups.contains(&g)));
-    let in_pool = |reach: &Reach| lead.assignee_id.is_none() && reach.pool();
-    [
-        by_level(Way::Group, held(principal, in_group)),
-        by_level(Way::Unassigned, held(principal, in_pool)),
-        by_level(Way::Complete, held(principal, |reach| *reach == Reach::Complete)),
-    ]
-}
-
-fn by_level(way: Way, actions: Vec<Action>) -> Path {
-    Path { way, actions, mode: None, given: None, expire_time: None }
-}
-
-fn held(principal: &Principal, test: impl Fn(&Reach) -> bool) -> Vec<Action> {
-    Action::ALL.iter().copied().filter(|action| test(principal.reach(*action))).collect()
+    let held = |action: &&Action| *principal.reach(**action) != Reach::None;
+    let given = |action: &&Action| mode == GrantMode::Full || **action == Action::View;
+    Action::ALL.iter().filter(held).filter(given).copied().collect()
 }

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use uuid::Uuid;
+
 use crate::model::{
     ids::{GroupId, UserId},
     permission::{Action, Capability, PerAction, Permission, Profile, Role},
@@ -27,6 +29,8 @@ pub struct Facts {
     pub groups: BTreeSet<GroupId>,
     /// Moves with every change of the overrides.
     pub permissions_version: i64,
+    /// Moves with every change of what they may do that is not everyone's.
+    pub rights_version: i64,
 }
 
 /// The leads that one action reaches, besides those granted or blocked one by one.
@@ -173,6 +177,18 @@ impl Principal {
             permissions,
             capabilities,
             resolved_grace: if administrator { None } else { profile.resolved_grace },
+        }
+    }
+
+    /// The service itself, which reaches everything.
+    pub(super) fn service() -> Self {
+        Self {
+            user_id: Uuid::nil().into(),
+            state: UserState::Active,
+            role: Role::Administrator,
+            permissions: PerAction::from_fn(|_| Effective { reach: Reach::Complete, origin: Origin::Administrator }),
+            capabilities: BTreeSet::new(),
+            resolved_grace: None,
         }
     }
 

@@ -3,10 +3,10 @@
 //! No query on leads is made without a scope, and only this module makes one:
 //!
 //! ```compile_fail
-//! use leadward::{access::{policy::Reach, scope::{LeadScope, View}}, model::{ids::UserId, permission::Action}};
-//! fn everything(user: UserId) -> LeadScope<View> {
+//! use leadward::{access::{policy::Principal, scope::{LeadScope, View}}, model::permission::Action};
+//! fn everything(principal: std::sync::Arc<Principal>) -> LeadScope<View> {
 //!     let acts = std::marker::PhantomData;
-//!     LeadScope { user, administrator: true, action: Action::View, reach: Reach::Complete, grace: None, acts }
+//!     LeadScope { principal, action: Action::View, fence: None, acts }
 //! }
 //! ```
 //! ```compile_fail
@@ -14,8 +14,8 @@
 //! ```
 //! Only a caller has a scope to write with; what is known of other users gives scopes that read:
 //! ```compile_fail
-//! use leadward::access::{policy::Principal, scope::{Delete, LeadScope}};
-//! fn theirs(principal: &Principal) -> LeadScope<Delete> { principal.scope() }
+//! use leadward::{access::{policy::Principal, scope::{Delete, LeadScope}}, model::permission::Action};
+//! fn theirs(principal: &std::sync::Arc<Principal>) -> LeadScope<Delete> { LeadScope::<Delete>::of(principal, Action::Delete) }
 //! ```
 //! The scope of one action doesn't open another's statement:
 //! ```compile_fail
@@ -28,15 +28,19 @@
 //! use leadward::store::entity::lead::Entity;
 //! ```
 
-use std::{marker::PhantomData, time::Duration};
-
-use uuid::Uuid;
+use std::{
+    marker::PhantomData,
+    sync::{Arc, LazyLock},
+};
 
 use super::{
     Caller,
-    policy::{Principal, Reach},
+    fence::Fence,
+    policy::Principal,
+    rule::{Clause, Situation},
 };
 use crate::model::{
+    Time,
     ids::{GroupId, UserId},
     permission::Action,
 };
@@ -89,98 +93,83 @@ pub enum Chosen {}
 /// The leads on which a user may do one action.
 #[derive(Debug)]
 pub struct LeadScope<A> {
-    user: UserId,
-    administrator: bool,
+    principal: Arc<Principal>,
     action: Action,
-    reach: Reach,
-    grace: Option<Duration>,
+    fence: Option<Arc<Fence>>,
     acts: PhantomData<fn() -> A>,
 }
 
 impl<A> Clone for LeadScope<A> {
     fn clone(&self) -> Self {
-        Self { reach: self.reach.clone(), ..*self }
+        Self {
+            principal: Arc::clone(&self.principal),
+            action: self.action,
+            fence: self.fence.clone(),
+            acts: PhantomData,
+        }
     }
 }
 
 impl<A> LeadScope<A> {
-    fn new(principal: &Principal, action: Action) -> Self {
-        Self {
-            user: principal.user_id,
-            administrator: principal.is_administrator(),
-            action,
-            reach: principal.reach(action).clone(),
-            grace: principal.resolved_grace(),
-            acts: PhantomData,
-        }
-    }
-
     /// Whose scope it is.
     pub fn user(&self) -> UserId {
-        self.user
+        self.principal.user_id
     }
 
-    /// Whether blocks don't count.
-    pub fn is_administrator(&self) -> bool {
-        self.administrator
+    /// The ways in which leads come into it; any of them suffices.
+    pub fn clauses(&self) -> Vec<Clause<'_>> {
+        self.principal.clauses(self.action)
     }
 
-    /// Which action's scope it is.
-    pub fn action(&self) -> Action {
-        self.action
-    }
-
-    /// What the level reaches.
-    pub fn reach(&self) -> &Reach {
-        &self.reach
-    }
-
-    /// How long an assigned lead is still reached after it was resolved; none: no limit.
-    pub fn grace(&self) -> Option<Duration> {
-        self.grace
+    /// What every statement under this scope must find unmoved. None where the facts were read in the statement's own
+    /// transaction, or the scope is the service's.
+    pub fn fence(&self) -> Option<&Fence> {
+        self.fence.as_deref()
     }
 
     /// Whether a lead that is being made would be covered. It has no grants and no blocks yet.
     pub fn covers_new(&self, assignee: Option<UserId>, group: Option<GroupId>) -> bool {
-        match &self.reach {
-            Reach::None => false,
-            Reach::Individual { unassigned } => assignee == Some(self.user) || (*unassigned && assignee.is_none()),
-            Reach::Groups { groups, unassigned } => {
-                assignee == Some(self.user)
-                    || (*unassigned && assignee.is_none())
-                    || group.is_some_and(|group| groups.contains(&group))
-            }
-            Reach::Complete => true,
-        }
+        let at = Situation {
+            user_id: self.user(),
+            assignee_id: assignee,
+            group_id: group,
+            resolve_time: None,
+            row: None,
+            now: Time::default(),
+        };
+        self.clauses().iter().any(|clause| clause.reaches(&at))
     }
 }
 
 impl Caller {
     /// The leads on which the caller may do the action.
     pub fn scope<A: Acts>(&self) -> LeadScope<A> {
-        LeadScope::new(self, A::ACTION)
+        self.scope_of(A::ACTION)
+    }
+
+    /// The leads on which the caller may do an action that is known only at run time.
+    pub fn scope_to(&self, action: Action) -> LeadScope<Chosen> {
+        self.scope_of(action)
+    }
+
+    fn scope_of<A>(&self, action: Action) -> LeadScope<A> {
+        let (principal, fence) = self.standing();
+        LeadScope { principal, action, fence, acts: PhantomData }
     }
 }
+
+static SERVICE: LazyLock<Arc<Principal>> = LazyLock::new(|| Arc::new(Principal::service()));
 
 impl LeadScope<Chosen> {
     /// Every lead, to read: for what the service itself must know, whatever the caller may see. What comes of it must not
     /// reach the caller but as the reason allows.
     pub fn system(reason: &'static str) -> Self {
         tracing::trace!(reason, "a system scope");
-        Self {
-            user: Uuid::nil().into(),
-            administrator: true,
-            action: Action::View,
-            reach: Reach::Complete,
-            grace: None,
-            acts: PhantomData,
-        }
+        Self { principal: Arc::clone(&SERVICE), action: Action::View, fence: None, acts: PhantomData }
     }
-}
 
-impl Principal {
-    /// The leads on which the user may do an action that is known only at run time.
-    pub fn scope_to(&self, action: Action) -> LeadScope<Chosen> {
-        LeadScope::new(self, action)
+    /// The leads on which a user may do an action, for a transaction that has read the user's facts itself.
+    pub fn of(principal: &Arc<Principal>, action: Action) -> Self {
+        Self { principal: Arc::clone(principal), action, fence: None, acts: PhantomData }
     }
 }

@@ -13,7 +13,7 @@ const CHECKSUM_BYTES: usize = 4;
 pub struct ApiSecret(SecretString);
 
 /// What is stored of a secret.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct SecretHash([u8; 32]);
 
 impl ApiSecret {
@@ -38,7 +38,7 @@ impl ApiSecret {
 
     /// What is stored of it.
     pub fn hash(&self) -> SecretHash {
-        SecretHash(Sha256::digest(self.0.expose_secret().as_bytes()).into())
+        SecretHash::of(self.expose())
     }
 
     /// The text itself, to show once.
@@ -48,6 +48,11 @@ impl ApiSecret {
 }
 
 impl SecretHash {
+    /// Of whatever a caller sent, a token or not.
+    pub fn of(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
+    }
+
     /// The part by which a token is found in the database; the rest is compared in constant time.
     pub fn lookup(&self) -> &[u8] {
         &self.0[..8]

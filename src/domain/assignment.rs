@@ -1,6 +1,6 @@
 //! Who works a lead: assignment, and what becomes of the previous assignee (domain contract, sections 5 and 6).
 
-use super::{Error, Ineligible, Resource, Result, history, leads::lock};
+use super::{Error, Ineligible, Resource, Result, audit, history, leads::lock};
 use crate::{
     access::{
         Caller,
@@ -16,6 +16,7 @@ use crate::{
         lead_access::{AccessKind, AccessRow, GrantMode, Path},
         page::{Page, Paged},
         permission::{Action, Capability, RevocationPolicy},
+        permission_change::PermissionChangeKind,
         settings::Settings,
         user::{Desk, UserState},
     },
@@ -86,7 +87,7 @@ pub async fn assign(store: &Store, caller: &Caller, assignment: Assignment) -> R
                 users::lock(&tx, assignee).await?;
                 let facts = principals::facts(&tx, assignee).await?.ok_or(Error::NotFound(Resource::User))?;
                 eligible(&tx, &facts, lead.lead(), &settings).await?.map_err(Error::Ineligible)?;
-                lead_access::lift_block(&tx, &lead, assignee).await?;
+                unblock(&tx, caller, &lead, assignee).await?;
             }
             let after = leads::set_assignee(&tx, &lead, assignment.assignee_id, caller.id()).await?;
             let kind = match assignment.assignee_id {
@@ -102,6 +103,14 @@ pub async fn assign(store: &Store, caller: &Caller, assignment: Assignment) -> R
             Ok(Assigned { lead: still_reached(&tx, caller, after.id).await?, previous })
         })
         .await
+}
+
+/// A block doesn't outlast an assignment.
+async fn unblock(tx: &Tx, caller: &Caller, lead: &Locked<Assign>, assignee: UserId) -> Result<()> {
+    let row = lead_access::of_users(tx, lead, &[assignee]).await?.pop();
+    let Some(block) = row.filter(|row| row.kind == AccessKind::Blocked) else { return Ok(()) };
+    lead_access::remove(tx, lead, assignee).await?;
+    audit::access(tx, caller, PermissionChangeKind::AccessUnblocked, lead.lead().id, assignee, Some(&block), None).await
 }
 
 /// Whoever gives a lead away may lose it by that, and then doesn't see it in the answer either.
@@ -135,9 +144,27 @@ async fn part(
         given_by: caller.id(),
         give_time: tx.now(),
     });
+    let given = lead_access::of_users(tx, lead, &[user_id]).await?.pop();
     match &row {
-        Some(row) => lead_access::retain(tx, lead, row).await?,
-        None => lead_access::remove(tx, lead, user_id).await?,
+        Some(row) => {
+            lead_access::retain(tx, lead, row).await?;
+            audit::access(
+                tx,
+                caller,
+                PermissionChangeKind::AccessRetained,
+                after.id,
+                user_id,
+                given.as_ref(),
+                Some(row),
+            )
+            .await?;
+        }
+        None if given.is_some() => {
+            lead_access::remove(tx, lead, user_id).await?;
+            audit::access(tx, caller, PermissionChangeKind::AccessEnded, after.id, user_id, given.as_ref(), None)
+                .await?;
+        }
+        None => {}
     }
     let remaining = match principals::facts(tx, user_id).await? {
         Some(facts) => paths(&Principal::resolve(&facts), after, row.as_ref(), tx.now()),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Error, Resource, Result, tokens};
+use super::{Error, Resource, Result, audit, tokens};
 use crate::{
     access::token::ApiSecret,
     model::{
@@ -71,8 +71,8 @@ pub async fn issue_token(store: &Store, user: Option<&str>, label: &'static str)
                 Some((email, Err(_))) => users::by_email(&tx, email).await?,
             };
             let id = id.ok_or(Error::NotFound(Resource::User))?;
-            token_rows::insert(&tx, id, label, None, hash).await?;
-            Ok::<_, Error>(())
+            let token = token_rows::insert(&tx, id, label, None, hash).await?;
+            audit::token_created(&tx, None, &token).await
         })
         .await?;
     Ok(secret)
@@ -97,8 +97,10 @@ async fn fill(tx: &Tx, secret: &ApiSecret) -> Result<()> {
     let administrator =
         NewUser { name: "Administrator".to_owned(), email: None, kind: UserKind::Human, profile_id, desk: None };
     let id = users::insert(tx, &administrator).await?;
-    token_rows::insert(tx, id, "first start", None, &secret.hash()).await?;
-    Ok(())
+    let user = users::get(tx, id).await?.ok_or(Error::NotFound(Resource::User))?;
+    audit::user_created(tx, None, &user).await?;
+    let token = token_rows::insert(tx, id, "first start", None, &secret.hash()).await?;
+    audit::token_created(tx, None, &token).await
 }
 
 const PICK_LISTS: &[(PickList, &str, Option<Category>)] = &[

@@ -22,7 +22,7 @@ use crate::{
         settings::Settings,
     },
     store::{
-        self, Store, Tx, groups,
+        self, Store, Tx, fence, groups,
         history::Happening,
         leads::{self, Existing, Keys, NewRow},
         principals, settings, users,
@@ -106,6 +106,7 @@ pub async fn take_in(
     let taken = store
         .write((caller.clone(), good, duplicates), |tx, args| async move {
             let (caller, rows, duplicates) = &*args;
+            fence::hold(&tx, caller.fence()).await?;
             let keys: Vec<Keys> = rows.iter().map(|row| Keys::of(&row.lead.fields, &duplicates.keys)).collect();
             leads::lock_keys(&tx, &keys).await?;
             let all = LeadScope::system("a lead is made once, whoever may see it; `duplicate` says what is told");
@@ -199,7 +200,7 @@ impl<'a> Batch<'a> {
     /// Writes what waits.
     async fn flush(&mut self) -> Result<()> {
         leads::insert_many(self.tx, &self.edit, &std::mem::take(&mut self.inserts)).await?;
-        store::history::append(self.tx, self.caller.id(), std::mem::take(&mut self.happenings)).await?;
+        store::history::append(self.tx, self.caller.actor(), std::mem::take(&mut self.happenings)).await?;
         Ok(())
     }
 

@@ -1,6 +1,10 @@
 //! Users.
 
-use super::{Error, Resource, Result, etag, profiles::nobody_with, rights};
+use super::{
+    Error, Resource, Result, audit, etag,
+    profiles::nobody_with,
+    rights::{self, Whose},
+};
 use crate::{
     access::{
         Caller,
@@ -60,12 +64,14 @@ pub async fn create(store: &Store, caller: &Caller, new: NewUser) -> Result<User
     let made = store
         .write((caller.clone(), new), |tx, args| async move {
             let (caller, new) = &*args;
-            let caller = rights::turn(&tx, caller).await?;
+            let caller = rights::turn(&tx, caller, Whose::Nobodys).await?;
             caller.require(Capability::ManageDirectory)?;
             let profile = profiles::get(&tx, new.profile_id).await?.ok_or(Error::NotFound(Resource::Profile))?;
             caller.may_hand_out(None, &nobody_with(&profile))?;
             let id = users::insert(&tx, new).await?;
-            found(&tx, id).await
+            let user = found(&tx, id).await?;
+            audit::user_created(&tx, Some(&caller), &user).await?;
+            Ok(user)
         })
         .await;
     made.map_err(email_taken)
@@ -85,7 +91,7 @@ pub async fn update(
     let updated = store
         .write((caller.clone(), patch, etag), move |tx, args| async move {
             let (caller, patch, etag) = &*args;
-            let caller = rights::turn(&tx, caller).await?;
+            let caller = rights::turn(&tx, caller, Whose::Users(&[id])).await?;
             caller.require(Capability::ManageDirectory)?;
             let (user, before) = known(&tx, id).await?;
             let profile = match patch.profile_id.filter(|profile| *profile != user.profile_id) {
@@ -105,7 +111,7 @@ pub async fn update(
                 caller.may_hand_out(Some(&before), &Facts { profile, ..before.clone() })?;
             }
             users::update(&tx, id, patch).await?;
-            found(&tx, id).await
+            changed(&tx, &caller, &user).await
         })
         .await;
     updated.map_err(email_taken)
@@ -118,7 +124,7 @@ pub async fn update(
 pub async fn deactivate(store: &Store, caller: &Caller, id: UserId) -> Result<User> {
     store
         .write(caller.clone(), move |tx, caller| async move {
-            let caller = rights::turn(&tx, &caller).await?;
+            let caller = rights::turn(&tx, &caller, Whose::Users(&[id])).await?;
             caller.require(Capability::ManageDirectory)?;
             let (user, facts) = known(&tx, id).await?;
             may_take_from(&tx, &caller, &facts).await?;
@@ -127,7 +133,7 @@ pub async fn deactivate(store: &Store, caller: &Caller, id: UserId) -> Result<Us
                 return Ok(user);
             }
             users::set_state(&tx, id, UserState::Deactivated).await?;
-            found(&tx, id).await
+            changed(&tx, &caller, &user).await
         })
         .await
 }
@@ -139,7 +145,7 @@ pub async fn deactivate(store: &Store, caller: &Caller, id: UserId) -> Result<Us
 pub async fn reactivate(store: &Store, caller: &Caller, id: UserId) -> Result<User> {
     store
         .write(caller.clone(), move |tx, caller| async move {
-            let caller = rights::turn(&tx, &caller).await?;
+            let caller = rights::turn(&tx, &caller, Whose::Users(&[id])).await?;
             caller.require(Capability::ManageDirectory)?;
             let (user, facts) = known(&tx, id).await?;
             caller.may_configure(id, facts.profile.role)?;
@@ -148,7 +154,7 @@ pub async fn reactivate(store: &Store, caller: &Caller, id: UserId) -> Result<Us
             }
             caller.may_hand_out(None, &facts)?;
             users::set_state(&tx, id, UserState::Active).await?;
-            found(&tx, id).await
+            changed(&tx, &caller, &user).await
         })
         .await
 }
@@ -170,6 +176,13 @@ async fn known(tx: &Tx, id: UserId) -> Result<(User, Facts)> {
     users::lock(tx, id).await?;
     let facts = principals::facts(tx, id).await?.ok_or(Error::NotFound(Resource::User))?;
     Ok((found(tx, id).await?, facts))
+}
+
+/// The user as they are now, once the record says what they were.
+async fn changed(tx: &Tx, caller: &Caller, before: &User) -> Result<User> {
+    let after = found(tx, before.id).await?;
+    audit::user_changed(tx, caller, before, &after).await?;
+    Ok(after)
 }
 
 async fn found(tx: &Tx, id: UserId) -> Result<User> {

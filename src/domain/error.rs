@@ -1,5 +1,7 @@
 //! Why a use case refuses. Knows no transport: `rpc::status` says it in gRPC's words.
 
+use std::sync::Arc;
+
 use crate::{
     access::escalation::Escalation,
     model::{
@@ -135,6 +137,9 @@ pub enum Error {
     /// The database's.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// One refusal of something that several calls had asked for together.
+    #[error(transparent)]
+    Shared(Arc<Error>),
     /// There is no such call.
     #[error("there is no such call")]
     Unimplemented,

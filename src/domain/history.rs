@@ -25,7 +25,7 @@ pub(super) async fn record(
     after: &Lead,
 ) -> Result<()> {
     let happening = Happening { lead_id: after.id, kind, changes: changes(before, after) };
-    Ok(history::append(tx, caller.id(), vec![happening]).await?)
+    Ok(history::append(tx, caller.actor(), vec![happening]).await?)
 }
 
 /// What differs between a lead before and after, by field.

@@ -1,6 +1,6 @@
 //! Who reaches one lead, by which ways; grants and revocations (domain contract, section 5).
 
-use super::{Error, Ineligible, Resource, Result, Unrevocable, leads::lock};
+use super::{Error, Ineligible, Resource, Result, Unrevocable, audit, leads::lock};
 use crate::{
     access::{
         Caller,
@@ -17,6 +17,7 @@ use crate::{
         lead_access::{Access, AccessKind, AccessRow, GrantMode, Path},
         page::{Page, Paged},
         permission::Capability,
+        permission_change::PermissionChangeKind,
         user::UserState,
     },
     store::{
@@ -27,9 +28,6 @@ use crate::{
         principals,
     },
 };
-
-/// How many users are looked at in one go.
-const CHUNK: u32 = 500;
 
 /// A page of the active users who reach a lead, by user ID.
 ///
@@ -43,17 +41,14 @@ pub async fn list(store: &Store, caller: &Caller, id: LeadId, page: &Page) -> Re
             let lead = leads::get(&tx, scope, id).await?.ok_or(Error::LeadNotFound)?;
             let mut found: Vec<Access> = Vec::new();
             let mut after = page.after;
-            loop {
-                let users = principals::active(&tx, &Page { size: CHUNK, after }).await?;
+            while found.len() <= page.size as usize {
+                let users = principals::may_reach(&tx, &lead, &Page { size: page.size + 1, after }).await?;
                 let Some(last) = users.last() else { break };
                 after = Some(last.user_id.uuid());
                 let ids: Vec<UserId> = users.iter().map(|user| user.user_id).collect();
                 let rows = lead_access::of_users(&tx, &lead, &ids).await?;
                 let accesses = users.iter().map(|user| access(user, lead.lead(), &rows, tx.now()));
                 found.extend(accesses.filter(|access| !access.paths.is_empty()));
-                if found.len() > page.size as usize {
-                    break;
-                }
             }
             Ok(page.cut(found, |access| access.user_id.uuid()))
         })
@@ -102,7 +97,7 @@ pub async fn grant(
                 given_by: caller.id(),
                 give_time: tx.now(),
             };
-            replace(&tx, &caller, &lead, &row, HistoryKind::AccessGranted).await?;
+            replace(&tx, &caller, &lead, &row).await?;
             Ok(access(&facts, lead.lead(), &[row], tx.now()))
         })
         .await
@@ -134,7 +129,7 @@ pub async fn revoke(store: &Store, caller: &Caller, id: LeadId, user_id: UserId)
                 given_by: caller.id(),
                 give_time: tx.now(),
             };
-            replace(&tx, &caller, &lead, &row, HistoryKind::AccessRevoked).await
+            replace(&tx, &caller, &lead, &row).await
         })
         .await
 }
@@ -166,22 +161,16 @@ async fn may_give(
     }
 }
 
-async fn replace(tx: &Tx, caller: &Caller, lead: &Locked<View>, row: &AccessRow, kind: HistoryKind) -> Result<()> {
+async fn replace(tx: &Tx, caller: &Caller, lead: &Locked<View>, row: &AccessRow) -> Result<()> {
     let before = lead_access::of_users(tx, lead, &[row.user_id]).await?.pop();
     lead_access::put(tx, lead, row).await?;
+    let (kind, recorded) = match row.kind {
+        AccessKind::Blocked => (HistoryKind::AccessRevoked, PermissionChangeKind::AccessRevoked),
+        AccessKind::Granted | AccessKind::Retained => (HistoryKind::AccessGranted, PermissionChangeKind::AccessGranted),
+    };
     let field = format!("access.{}", row.user_id);
-    let change = Change::of(field, before.as_ref().map(told), Some(told(row)));
+    let change = Change::of(field, before.as_ref().map(audit::told), Some(audit::told(row)));
     let happening = Happening { lead_id: lead.lead_id(), kind, changes: change.into_iter().collect() };
-    Ok(history::append(tx, caller.id(), vec![happening]).await?)
-}
-
-fn told(row: &AccessRow) -> String {
-    let until =
-        row.expire_time.map(|end| format!(" until {}", end.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)));
-    match row.kind {
-        AccessKind::Blocked => row.kind.word().to_owned(),
-        AccessKind::Granted | AccessKind::Retained => {
-            format!("{} {}{}", row.kind.word(), row.mode.word(), until.unwrap_or_default())
-        }
-    }
+    history::append(tx, caller.actor(), vec![happening]).await?;
+    audit::access(tx, caller, recorded, lead.lead_id(), row.user_id, before.as_ref(), Some(row)).await
 }

@@ -1,6 +1,7 @@
 //! The use cases, one file a concept. Rules are here; SQL and protos are not.
 
 pub mod assignment;
+pub mod audit;
 pub mod bootstrap;
 pub mod creation;
 pub mod directory;

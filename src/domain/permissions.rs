@@ -1,19 +1,23 @@
 //! Users' own permissions, what they come to, and whether they cover a lead.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Error, Resource, Result, etag, rights};
+use super::{
+    Error, Resource, Result, audit, etag,
+    rights::{self, Whose},
+};
 use crate::{
     access::{
         Caller,
+        explain::{self, Explanation},
         policy::{Facts, Principal},
-        scope::View,
+        scope::{LeadScope, View},
     },
     model::{
         ids::{GroupId, LeadId, UserId},
         permission::{Action, Capability, Permission},
     },
-    store::{Db, Store, groups, leads, principals, users},
+    store::{Db, Store, Tx, groups, lead_access, leads, principals, users},
 };
 
 /// A user's facts, for the caller's own eyes or those of somebody who configures permissions.
@@ -42,7 +46,7 @@ pub async fn update(
     store
         .write_unless(validate_only, (caller.clone(), settings, etag), move |tx, args| async move {
             let (caller, settings, etag) = &*args;
-            let caller = rights::turn(&tx, caller).await?;
+            let caller = rights::turn(&tx, caller, Whose::Users(&[user_id])).await?;
             caller.require(Capability::ConfigurePermissions)?;
             let before = principals::facts(&tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
             caller.may_configure(user_id, before.profile.role)?;
@@ -58,6 +62,7 @@ pub async fn update(
             }
             caller.may_hand_out(Some(&before), &after)?;
             users::set_permissions(&tx, user_id, settings).await?;
+            audit::permissions(&tx, &caller, &before, &after).await?;
             principals::facts(&tx, user_id).await?.ok_or(Error::NotFound(Resource::User))
         })
         .await
@@ -91,22 +96,95 @@ pub(super) async fn groups_exist<'a>(
 /// Whether a user may do an action on a lead, by the predicate that enforces it.
 ///
 /// # Errors
-/// CAPABILITY_REQUIRED for another's, RESOURCE_NOT_FOUND, LEAD_NOT_FOUND.
+/// CAPABILITY_REQUIRED, ROLE_NOT_BELOW, RESOURCE_NOT_FOUND for another's; LEAD_NOT_FOUND.
 pub async fn check(store: &Store, caller: &Caller, user_id: UserId, action: Action, lead_id: LeadId) -> Result<bool> {
-    if user_id == caller.id() {
-        if leads::get(store, &caller.scope_to(action), lead_id).await?.is_some() {
-            return Ok(true);
-        }
-        viewable(store, caller, lead_id).await?;
-        return Ok(false);
-    }
-    caller.require(Capability::ConfigurePermissions)?;
-    viewable(store, caller, lead_id).await?;
-    let facts = principals::facts(store, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
-    Ok(leads::get(store, &Principal::resolve(&facts).scope_to(action), lead_id).await?.is_some())
+    let mut answers = check_many(store, caller, user_id, vec![(action, lead_id)]).await?;
+    answers.pop().unwrap_or(Err(Error::LeadNotFound))
 }
 
-async fn viewable(store: &Store, caller: &Caller, lead_id: LeadId) -> Result<()> {
-    let seen = leads::get(store, &caller.scope::<View>(), lead_id).await?;
-    seen.map(|_| ()).ok_or(Error::LeadNotFound)
+/// Which of several actions on leads a user may do, all decided in one statement. In the order of the pairs; a lead that whoever
+/// asks may not view is LEAD_NOT_FOUND, unless they ask about themselves and the action covers it.
+///
+/// # Errors
+/// CAPABILITY_REQUIRED, ROLE_NOT_BELOW, RESOURCE_NOT_FOUND for another's.
+pub async fn check_many(
+    store: &Store,
+    caller: &Caller,
+    user_id: UserId,
+    checks: Vec<(Action, LeadId)>,
+) -> Result<Vec<Result<bool>>> {
+    if user_id == caller.id() {
+        return judged(store, caller, caller.principal(), &checks, true).await;
+    }
+    store
+        .snapshot((caller.clone(), checks), move |tx, args| async move {
+            let (caller, checks) = &*args;
+            let principal = Arc::new(Principal::resolve(&asked_about(&tx, caller, user_id).await?));
+            judged(&tx, caller, &principal, checks, false).await
+        })
+        .await
+}
+
+async fn judged(
+    db: &impl Db,
+    caller: &Caller,
+    principal: &Arc<Principal>,
+    checks: &[(Action, LeadId)],
+    of_oneself: bool,
+) -> Result<Vec<Result<bool>>> {
+    let actions: Vec<Action> = checks.iter().map(|(action, _)| *action).collect::<BTreeSet<_>>().into_iter().collect();
+    let scopes: Vec<_> = actions.iter().map(|action| LeadScope::of(principal, *action)).collect();
+    let ids: Vec<LeadId> = checks.iter().map(|(_, id)| *id).collect::<BTreeSet<_>>().into_iter().collect();
+    let verdicts = leads::judge(db, &caller.scope::<View>(), &scopes, &ids).await?;
+    let answer = |(action, id): &(Action, LeadId)| {
+        let verdict = verdicts.get(id).ok_or(Error::LeadNotFound)?;
+        let at = actions.iter().position(|known| known == action);
+        let covered = at.and_then(|at| verdict.covered.get(at)).copied().unwrap_or(false);
+        if verdict.viewable || (of_oneself && covered) { Ok(covered) } else { Err(Error::LeadNotFound) }
+    };
+    Ok(checks.iter().map(answer).collect())
+}
+
+/// Why a user may or may not do an action on a lead.
+///
+/// # Errors
+/// CAPABILITY_REQUIRED, ROLE_NOT_BELOW, RESOURCE_NOT_FOUND for another's; LEAD_NOT_FOUND.
+pub async fn explain(
+    store: &Store,
+    caller: &Caller,
+    user_id: UserId,
+    action: Action,
+    lead_id: LeadId,
+) -> Result<Explanation> {
+    store
+        .snapshot(caller.clone(), move |tx, caller| async move {
+            let facts = asked_about(&tx, &caller, user_id).await?;
+            let lead = leads::get(&tx, &caller.scope::<View>(), lead_id).await?.ok_or(Error::LeadNotFound)?;
+            let row = lead_access::of_users(&tx, &lead, &[user_id]).await?.pop();
+            let scope = LeadScope::of(&Arc::new(Principal::resolve(&facts)), action);
+            let verdicts = leads::judge(&tx, &caller.scope::<View>(), &[scope], &[lead_id]).await?;
+            let verdict = verdicts.get(&lead_id).ok_or(Error::LeadNotFound)?;
+            let explanation = explain::explain(&facts, action, lead.lead(), row.as_ref(), verdict.time);
+            if verdict.covered != [explanation.allowed()] {
+                return Err(Error::Internal(format!(
+                    "{} enforced on {lead_id} is not what is explained",
+                    action.word()
+                )));
+            }
+            Ok(explanation)
+        })
+        .await
+}
+
+/// The facts of a user about whom the caller may ask: themselves, or somebody whom they may configure.
+async fn asked_about(tx: &Tx, caller: &Caller, user_id: UserId) -> Result<Facts> {
+    let myself = user_id == caller.id();
+    if !myself {
+        caller.require(Capability::ConfigurePermissions)?;
+    }
+    let facts = principals::facts(tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
+    if !myself {
+        caller.is_above(facts.profile.role)?;
+    }
+    Ok(facts)
 }

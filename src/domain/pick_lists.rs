@@ -9,7 +9,7 @@ use crate::{
         permission::Role,
         pick_list::{Category, Entry, PickList},
     },
-    store::{self, Store, Tx, pick_lists},
+    store::{self, Store, Tx, fence, pick_lists},
 };
 
 /// Adds a choice.
@@ -25,8 +25,10 @@ pub async fn create(
 ) -> Result<Entry> {
     caller.require_role(Role::Manager)?;
     let created = store
-        .write(name, move |tx, name| async move {
-            let id = pick_lists::insert(&tx, list, &name, category).await?;
+        .write((caller.clone(), name), move |tx, args| async move {
+            let (caller, name) = &*args;
+            fence::hold(&tx, caller.fence()).await?;
+            let id = pick_lists::insert(&tx, list, name, category).await?;
             found(&tx, id).await
         })
         .await;
@@ -47,8 +49,9 @@ pub async fn update(
 ) -> Result<Entry> {
     caller.require_role(Role::Manager)?;
     let updated = store
-        .write((name, etag), move |tx, args| async move {
-            let (name, etag) = &*args;
+        .write((caller.clone(), name, etag), move |tx, args| async move {
+            let (caller, name, etag) = &*args;
+            fence::hold(&tx, caller.fence()).await?;
             let entry = found(&tx, id).await?;
             etag::check(etag.as_deref(), entry.version)?;
             let name = name.as_ref().unwrap_or(&entry.name);

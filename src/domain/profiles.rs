@@ -4,7 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use uuid::Uuid;
 
-use super::{Error, Resource, Result, etag, permissions::groups_exist, rights};
+use super::{
+    Error, Resource, Result, audit, etag,
+    permissions::groups_exist,
+    rights::{self, Whose},
+};
 use crate::{
     access::{Caller, escalation::Escalation, policy::Facts},
     model::{
@@ -58,7 +62,7 @@ pub async fn create(store: &Store, caller: &Caller, new: NewProfile) -> Result<P
     let made = store
         .write((caller.clone(), new), |tx, args| async move {
             let (caller, new) = &*args;
-            let caller = rights::turn(&tx, caller).await?;
+            let caller = rights::turn(&tx, caller, Whose::Nobodys).await?;
             caller.require(Capability::ManageDirectory)?;
             let named = new.permissions.iter().map(|(_, permission)| permission).enumerate();
             groups_exist(&tx, "profile.permissions", named).await?;
@@ -79,6 +83,7 @@ pub async fn create(store: &Store, caller: &Caller, new: NewProfile) -> Result<P
             };
             caller.may_hand_out(None, &nobody_with(&profile))?;
             profiles::insert(&tx, &profile).await?;
+            audit::profile_created(&tx, &caller, &profile).await?;
             Ok(profile)
         })
         .await;
@@ -101,7 +106,7 @@ pub async fn update(
     let updated = store
         .write_unless(validate_only, (caller.clone(), patch, etag), move |tx, args| async move {
             let (caller, patch, etag) = &*args;
-            let caller = rights::turn(&tx, caller).await?;
+            let caller = rights::turn(&tx, caller, Whose::Everyones).await?;
             caller.require(Capability::ManageDirectory)?;
             let before = found(&tx, id).await?;
             let users = principals::with_profile(&tx, id).await?;
@@ -132,6 +137,7 @@ pub async fn update(
             if !profiles::update(&tx, &after).await? {
                 return Err(store::Error::Conflict(None).into());
             }
+            audit::profile_changed(&tx, &caller, &before, &after).await?;
             found(&tx, id).await
         })
         .await;
@@ -163,7 +169,7 @@ pub async fn delete(store: &Store, caller: &Caller, id: ProfileId, etag: Option<
     let deleted = store
         .write((caller.clone(), etag), move |tx, args| async move {
             let (caller, etag) = &*args;
-            let caller = rights::turn(&tx, caller).await?;
+            let caller = rights::turn(&tx, caller, Whose::Nobodys).await?;
             caller.require(Capability::ManageDirectory)?;
             let profile = found(&tx, id).await?;
             caller.is_above(profile.role)?;
@@ -174,6 +180,7 @@ pub async fn delete(store: &Store, caller: &Caller, id: ProfileId, etag: Option<
             if profiles::is_used(&tx, id).await? {
                 return Err(in_use());
             }
+            audit::profile_deleted(&tx, &caller, &profile).await?;
             Ok(profiles::delete(&tx, id).await?)
         })
         .await;
@@ -220,6 +227,7 @@ pub(super) fn nobody_with(profile: &Profile) -> Facts {
         overrides: PerAction::default(),
         groups: BTreeSet::new(),
         permissions_version: 0,
+        rights_version: 0,
     }
 }
 

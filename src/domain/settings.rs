@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Result, etag};
+use super::{
+    Result, audit, etag,
+    rights::{self, Whose},
+};
 use crate::{
     access::Caller,
     model::{
@@ -37,9 +40,11 @@ pub async fn get(store: &Store, caller: &Caller) -> Result<Settings> {
 /// # Errors
 /// CAPABILITY_REQUIRED, STALE_ETAG.
 pub async fn update(store: &Store, caller: &Caller, patch: SettingsPatch, etag: Option<String>) -> Result<Settings> {
-    caller.require(Capability::ManageSettings)?;
     store
-        .write(etag, move |tx, etag| async move {
+        .write((caller.clone(), etag), move |tx, args| async move {
+            let (caller, etag) = &*args;
+            let caller = rights::turn(&tx, caller, Whose::Everyones).await?;
+            caller.require(Capability::ManageSettings)?;
             let before = settings::get(&tx).await?;
             etag::check(etag.as_deref(), before.version)?;
             let SettingsPatch { policy, keep_duration, enforce_desks } = patch;
@@ -52,6 +57,7 @@ pub async fn update(store: &Store, caller: &Caller, patch: SettingsPatch, etag: 
             if after != before && !settings::update(&tx, &after).await? {
                 return Err(store::Error::Conflict(None).into());
             }
+            audit::settings(&tx, &caller, &before, &after).await?;
             Ok(settings::get(&tx).await?)
         })
         .await

@@ -1,6 +1,9 @@
 //! API tokens. Whoever makes a token for a user can act as that user: that takes ACT_ON_BEHALF, and hands out all that the user holds.
 
-use super::{Error, Resource, Result, rights};
+use super::{
+    Error, Resource, Result, audit,
+    rights::{self, Whose},
+};
 use crate::{
     access::{Caller, token::ApiSecret},
     model::{
@@ -29,7 +32,7 @@ pub async fn create(
     let token = store
         .write((caller.clone(), label, hash), move |tx, args| async move {
             let (caller, label, hash) = &*args;
-            let caller = rights::turn(&tx, caller).await?;
+            let caller = rights::turn(&tx, caller, Whose::Nobodys).await?;
             caller.require(Capability::ManageDirectory)?;
             let facts = principals::facts(&tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
             if user_id != caller.id() {
@@ -39,7 +42,9 @@ pub async fn create(
             if expire_time.is_some_and(|end| end <= tx.now()) {
                 return Err(Error::invalid("expire_time", "must be in the future"));
             }
-            Ok(tokens::insert(&tx, user_id, label, expire_time, hash).await?)
+            let token = tokens::insert(&tx, user_id, label, expire_time, hash).await?;
+            audit::token_created(&tx, Some(&caller), &token).await?;
+            Ok(token)
         })
         .await?;
     Ok((token, secret))
@@ -63,9 +68,10 @@ pub async fn list(store: &Store, caller: &Caller, user_id: UserId, page: &Page) 
 pub async fn revoke(store: &Store, caller: &Caller, id: TokenId) -> Result<ApiToken> {
     store
         .write(caller.clone(), move |tx, caller| async move {
-            // After the answer, no change of rights by this token goes through that was still waiting for its turn.
-            let caller = rights::turn(&tx, &caller).await?;
             let absent = || Error::NotFound(Resource::ApiToken);
+            let whose = tokens::get(&tx, id).await?.ok_or_else(absent)?.user_id;
+            // After the answer, no change of rights by this token goes through that was still waiting for its turn.
+            let caller = rights::turn(&tx, &caller, Whose::Users(&[whose])).await?;
             let token = tokens::get(&tx, id).await?.ok_or_else(absent)?;
             if token.user_id != caller.id() {
                 if !caller.holds(Capability::ManageDirectory) {
@@ -74,7 +80,10 @@ pub async fn revoke(store: &Store, caller: &Caller, id: TokenId) -> Result<ApiTo
                 let facts = principals::facts(&tx, token.user_id).await?.ok_or_else(absent)?;
                 caller.is_above(facts.profile.role)?;
             }
-            tokens::revoke(&tx, id).await?;
+            if token.revoke_time.is_none() {
+                tokens::revoke(&tx, id).await?;
+                audit::token_revoked(&tx, &caller, &token).await?;
+            }
             tokens::get(&tx, id).await?.ok_or_else(absent)
         })
         .await

@@ -75,6 +75,8 @@ pub struct HistoryEntry {
     pub time: Time,
     /// Who did it.
     pub actor_id: UserId,
+    /// The user whose rights counted, where that was another.
+    pub on_behalf_of: Option<UserId>,
     /// What changed.
     pub changes: Vec<Change>,
 }

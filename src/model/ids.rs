@@ -95,3 +95,7 @@ id!(
     /// A history entry's.
     HistoryId
 );
+id!(
+    /// A permission change's.
+    PermissionChangeId
+);

@@ -69,6 +69,16 @@ pub enum Way {
     Administrator,
 }
 
+words!(Way {
+    Assigned = "ASSIGNED",
+    Granted = "GRANTED",
+    Retained = "RETAINED",
+    Group = "GROUP",
+    Unassigned = "UNASSIGNED",
+    Complete = "COMPLETE",
+    Administrator = "ADMINISTRATOR",
+});
+
 /// One way, with what it gives.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Path {

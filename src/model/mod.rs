@@ -7,6 +7,7 @@ pub mod lead;
 pub mod lead_access;
 pub mod page;
 pub mod permission;
+pub mod permission_change;
 pub mod pick_list;
 pub mod settings;
 pub mod user;

@@ -128,3 +128,12 @@ pub struct ApiToken {
     /// When it was revoked.
     pub revoke_time: Option<Time>,
 }
+
+/// Who did something, and for whom.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Actor {
+    /// Whose credential it was.
+    pub id: UserId,
+    /// The user whose rights counted, where that was another.
+    pub on_behalf_of: Option<UserId>,
+}

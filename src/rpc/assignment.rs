@@ -3,9 +3,8 @@
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, caller,
+    Api, answer_fenced,
     convert::{self, Faults, etag},
-    status,
 };
 use crate::{
     access::Caller,
@@ -27,56 +26,49 @@ impl AssignmentService for Api {
         &self,
         request: Request<proto::AssignLeadRequest>,
     ) -> Result<Response<proto::AssignLeadResponse>, Status> {
-        let caller = caller(&request)?;
-        assign(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, assign)
     }
 
     async fn unassign_lead(
         &self,
         request: Request<proto::UnassignLeadRequest>,
     ) -> Result<Response<proto::UnassignLeadResponse>, Status> {
-        let caller = caller(&request)?;
-        unassign(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, unassign)
     }
 
     async fn resolve_lead(
         &self,
         request: Request<proto::ResolveLeadRequest>,
     ) -> Result<Response<proto::ResolveLeadResponse>, Status> {
-        let caller = caller(&request)?;
-        resolve(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, resolve)
     }
 
     async fn list_assigned_leads(
         &self,
         request: Request<proto::ListAssignedLeadsRequest>,
     ) -> Result<Response<proto::ListAssignedLeadsResponse>, Status> {
-        let caller = caller(&request)?;
-        list_assigned(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, list_assigned)
     }
 
     async fn list_lead_access(
         &self,
         request: Request<proto::ListLeadAccessRequest>,
     ) -> Result<Response<proto::ListLeadAccessResponse>, Status> {
-        let caller = caller(&request)?;
-        list_access(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, list_access)
     }
 
     async fn grant_lead_access(
         &self,
         request: Request<proto::GrantLeadAccessRequest>,
     ) -> Result<Response<proto::GrantLeadAccessResponse>, Status> {
-        let caller = caller(&request)?;
-        grant(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, grant)
     }
 
     async fn revoke_lead_access(
         &self,
         request: Request<proto::RevokeLeadAccessRequest>,
     ) -> Result<Response<proto::RevokeLeadAccessResponse>, Status> {
-        let caller = caller(&request)?;
-        revoke(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, revoke)
     }
 }
 

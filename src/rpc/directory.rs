@@ -3,9 +3,8 @@
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, caller,
+    Api, answer,
     convert::{self, Faults, etag},
-    status,
 };
 use crate::{
     access::Caller,
@@ -23,128 +22,112 @@ impl DirectoryService for Api {
         &self,
         request: Request<proto::WhoAmIRequest>,
     ) -> Result<Response<proto::WhoAmIResponse>, Status> {
-        let caller = caller(&request)?;
-        who_am_i(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, who_am_i)
     }
 
     async fn create_user(
         &self,
         request: Request<proto::CreateUserRequest>,
     ) -> Result<Response<proto::CreateUserResponse>, Status> {
-        let caller = caller(&request)?;
-        create_user(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, create_user)
     }
 
     async fn get_user(
         &self,
         request: Request<proto::GetUserRequest>,
     ) -> Result<Response<proto::GetUserResponse>, Status> {
-        let caller = caller(&request)?;
-        get_user(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, get_user)
     }
 
     async fn list_users(
         &self,
         request: Request<proto::ListUsersRequest>,
     ) -> Result<Response<proto::ListUsersResponse>, Status> {
-        let caller = caller(&request)?;
-        list_users(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, list_users)
     }
 
     async fn update_user(
         &self,
         request: Request<proto::UpdateUserRequest>,
     ) -> Result<Response<proto::UpdateUserResponse>, Status> {
-        let caller = caller(&request)?;
-        update_user(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, update_user)
     }
 
     async fn deactivate_user(
         &self,
         request: Request<proto::DeactivateUserRequest>,
     ) -> Result<Response<proto::DeactivateUserResponse>, Status> {
-        let caller = caller(&request)?;
-        deactivate_user(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, deactivate_user)
     }
 
     async fn reactivate_user(
         &self,
         request: Request<proto::ReactivateUserRequest>,
     ) -> Result<Response<proto::ReactivateUserResponse>, Status> {
-        let caller = caller(&request)?;
-        reactivate_user(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, reactivate_user)
     }
 
     async fn create_group(
         &self,
         request: Request<proto::CreateGroupRequest>,
     ) -> Result<Response<proto::CreateGroupResponse>, Status> {
-        let caller = caller(&request)?;
-        create_group(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, create_group)
     }
 
     async fn update_group(
         &self,
         request: Request<proto::UpdateGroupRequest>,
     ) -> Result<Response<proto::UpdateGroupResponse>, Status> {
-        let caller = caller(&request)?;
-        update_group(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, update_group)
     }
 
     async fn list_groups(
         &self,
         request: Request<proto::ListGroupsRequest>,
     ) -> Result<Response<proto::ListGroupsResponse>, Status> {
-        let caller = caller(&request)?;
-        list_groups(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, list_groups)
     }
 
     async fn delete_group(
         &self,
         request: Request<proto::DeleteGroupRequest>,
     ) -> Result<Response<proto::DeleteGroupResponse>, Status> {
-        let caller = caller(&request)?;
-        delete_group(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, delete_group)
     }
 
     async fn add_group_members(
         &self,
         request: Request<proto::AddGroupMembersRequest>,
     ) -> Result<Response<proto::AddGroupMembersResponse>, Status> {
-        let caller = caller(&request)?;
-        add_members(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, add_members)
     }
 
     async fn remove_group_members(
         &self,
         request: Request<proto::RemoveGroupMembersRequest>,
     ) -> Result<Response<proto::RemoveGroupMembersResponse>, Status> {
-        let caller = caller(&request)?;
-        remove_members(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, remove_members)
     }
 
     async fn create_api_token(
         &self,
         request: Request<proto::CreateApiTokenRequest>,
     ) -> Result<Response<proto::CreateApiTokenResponse>, Status> {
-        let caller = caller(&request)?;
-        create_token(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, create_token)
     }
 
     async fn list_api_tokens(
         &self,
         request: Request<proto::ListApiTokensRequest>,
     ) -> Result<Response<proto::ListApiTokensResponse>, Status> {
-        let caller = caller(&request)?;
-        list_tokens(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, list_tokens)
     }
 
     async fn revoke_api_token(
         &self,
         request: Request<proto::RevokeApiTokenRequest>,
     ) -> Result<Response<proto::RevokeApiTokenResponse>, Status> {
-        let caller = caller(&request)?;
-        revoke_token(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, revoke_token)
     }
 }
 

@@ -9,18 +9,19 @@ use tonic::{Status, Streaming};
 use tracing::Instrument;
 
 use super::{
+    Api,
     convert::{Faults, MOST_ITEMS},
     request_id, status,
 };
 use crate::{
-    access::{Caller, resolve},
+    access::Caller,
     domain::{
         Error, Result,
         creation::{self, Intake, Row},
     },
     model::lead::Duplicates,
     proto::{self, ImportOutcome},
-    store::Store,
+    store,
 };
 
 /// The outcomes of an import as they come.
@@ -32,10 +33,10 @@ const RESULTS_PER_ANSWER: usize = 200;
 const WAITING: usize = 1;
 
 /// Takes an import in until its stream ends, a message is malformed, or the caller loses what they had.
-pub fn run(store: Store, caller: Caller, rows: Streaming<proto::ImportLeadsRequest>) -> Outcomes {
+pub fn run(api: Api, caller: Caller, rows: Streaming<proto::ImportLeadsRequest>) -> Outcomes {
     let (answers, outcomes) = mpsc::channel(WAITING);
     let taking = async move {
-        if let Err(refusal) = take_all(&store, caller, rows, &answers).await {
+        if let Err(refusal) = take_all(&api, caller, rows, &answers).await {
             // Nobody listens any more where this can't be sent.
             let _ = answers.send(Err(refusal)).await;
         }
@@ -45,7 +46,7 @@ pub fn run(store: Store, caller: Caller, rows: Streaming<proto::ImportLeadsReque
 }
 
 async fn take_all(
-    store: &Store,
+    api: &Api,
     mut caller: Caller,
     mut messages: Streaming<proto::ImportLeadsRequest>,
     answers: &mpsc::Sender<Result<proto::ImportLeadsResponse, Status>>,
@@ -58,9 +59,13 @@ async fn take_all(
             return Err(status::of(Error::invalid("options", "belong in the first message")));
         }
         // An import can last; what was taken from its caller since it began is gone for its next rows.
-        caller = resolve::anew(store, &caller).await.map_err(status::of)?;
-        creation::may_import(&caller).map_err(status::of)?;
-        let results = take(store, &caller, message.rows, &duplicates).await.map_err(status::of)?;
+        caller = api.resolver.verified(&caller).await.map_err(status::of)?;
+        let mut taken = take(api, &caller, message.rows.clone(), &duplicates).await;
+        if let Err(Error::Store(store::Error::Moved)) = &taken {
+            caller = api.resolver.verified(&caller).await.map_err(status::of)?;
+            taken = take(api, &caller, message.rows, &duplicates).await;
+        }
+        let results = taken.map_err(status::of)?;
         for results in results.chunks(RESULTS_PER_ANSWER) {
             if answers.send(Ok(proto::ImportLeadsResponse { results: results.to_vec() })).await.is_err() {
                 return Ok(());
@@ -78,17 +83,18 @@ fn parse_options(options: proto::ImportOptions) -> Result<Duplicates> {
 }
 
 async fn take(
-    store: &Store,
+    api: &Api,
     caller: &Caller,
     rows: Vec<proto::ImportRow>,
     duplicates: &Duplicates,
 ) -> Result<Vec<proto::ImportResult>> {
+    creation::may_import(caller)?;
     if rows.len() > MOST_ITEMS {
         return Err(Error::invalid("rows", format!("holds more than {MOST_ITEMS} rows")));
     }
     let numbers: Vec<i64> = rows.iter().map(|row| row.row_number).collect();
     let rows = rows.into_iter().map(parse).collect();
-    let outcomes = creation::take_in(store, caller, rows, duplicates.clone()).await?;
+    let outcomes = creation::take_in(&api.store, caller, rows, duplicates.clone()).await?;
     Ok(numbers.into_iter().zip(outcomes).map(|(number, outcome)| result(number, outcome)).collect())
 }
 

@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    Api, caller,
+    Api, answer, answer_fenced, caller,
     convert::{self, Faults, etag},
     import, status,
 };
@@ -24,80 +24,70 @@ impl LeadService for Api {
         &self,
         request: Request<proto::CreateLeadRequest>,
     ) -> Result<Response<proto::CreateLeadResponse>, Status> {
-        let caller = caller(&request)?;
-        create(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, create)
     }
 
     async fn get_lead(
         &self,
         request: Request<proto::GetLeadRequest>,
     ) -> Result<Response<proto::GetLeadResponse>, Status> {
-        let caller = caller(&request)?;
-        get(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, get)
     }
 
     async fn batch_get_leads(
         &self,
         request: Request<proto::BatchGetLeadsRequest>,
     ) -> Result<Response<proto::BatchGetLeadsResponse>, Status> {
-        let caller = caller(&request)?;
-        batch_get(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, batch_get)
     }
 
     async fn list_leads(
         &self,
         request: Request<proto::ListLeadsRequest>,
     ) -> Result<Response<proto::ListLeadsResponse>, Status> {
-        let caller = caller(&request)?;
-        list(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, list)
     }
 
     async fn update_lead(
         &self,
         request: Request<proto::UpdateLeadRequest>,
     ) -> Result<Response<proto::UpdateLeadResponse>, Status> {
-        let caller = caller(&request)?;
-        update(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, update)
     }
 
     async fn discard_lead(
         &self,
         request: Request<proto::DiscardLeadRequest>,
     ) -> Result<Response<proto::DiscardLeadResponse>, Status> {
-        let caller = caller(&request)?;
-        discard(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, discard)
     }
 
     async fn retrieve_lead(
         &self,
         request: Request<proto::RetrieveLeadRequest>,
     ) -> Result<Response<proto::RetrieveLeadResponse>, Status> {
-        let caller = caller(&request)?;
-        retrieve(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, retrieve)
     }
 
     async fn reopen_lead(
         &self,
         request: Request<proto::ReopenLeadRequest>,
     ) -> Result<Response<proto::ReopenLeadResponse>, Status> {
-        let caller = caller(&request)?;
-        reopen(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, reopen)
     }
 
     async fn delete_lead(
         &self,
         request: Request<proto::DeleteLeadRequest>,
     ) -> Result<Response<proto::DeleteLeadResponse>, Status> {
-        let caller = caller(&request)?;
-        delete(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, delete)
     }
 
     async fn list_lead_history(
         &self,
         request: Request<proto::ListLeadHistoryRequest>,
     ) -> Result<Response<proto::ListLeadHistoryResponse>, Status> {
-        let caller = caller(&request)?;
-        history(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, history)
     }
 
     type ImportLeadsStream = import::Outcomes;
@@ -106,33 +96,30 @@ impl LeadService for Api {
         &self,
         request: Request<Streaming<proto::ImportLeadsRequest>>,
     ) -> Result<Response<import::Outcomes>, Status> {
-        let caller = caller(&request)?;
+        let caller = self.resolver.verified(&caller(&request)?).await.map_err(status::of)?;
         creation::may_import(&caller).map_err(status::of)?;
-        Ok(Response::new(import::run(self.store.clone(), caller, request.into_inner())))
+        Ok(Response::new(import::run(self.clone(), caller, request.into_inner())))
     }
 
     async fn create_pick_list_entry(
         &self,
         request: Request<proto::CreatePickListEntryRequest>,
     ) -> Result<Response<proto::CreatePickListEntryResponse>, Status> {
-        let caller = caller(&request)?;
-        create_entry(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, create_entry)
     }
 
     async fn update_pick_list_entry(
         &self,
         request: Request<proto::UpdatePickListEntryRequest>,
     ) -> Result<Response<proto::UpdatePickListEntryResponse>, Status> {
-        let caller = caller(&request)?;
-        update_entry(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, update_entry)
     }
 
     async fn list_pick_list_entries(
         &self,
         request: Request<proto::ListPickListEntriesRequest>,
     ) -> Result<Response<proto::ListPickListEntriesResponse>, Status> {
-        let caller = caller(&request)?;
-        list_entries(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, list_entries)
     }
 }
 

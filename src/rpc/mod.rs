@@ -17,25 +17,26 @@ use uuid::Uuid;
 
 use self::convert::Faults;
 use crate::{
-    access::Caller,
+    access::{Caller, Resolver},
     domain::{Error, Result},
     model::page::{Page, Paged},
     proto,
     query::page_token::{Binding, PageTokens},
-    store::Store,
+    store::{self, Store},
 };
 
 /// What every service stands on.
 #[derive(Clone, Debug)]
 pub struct Api {
     store: Store,
+    resolver: Resolver,
     page_tokens: Arc<PageTokens>,
 }
 
 impl Api {
-    /// Over a store, with the key of its page tokens.
-    pub fn new(store: Store, page_tokens: PageTokens) -> Self {
-        Self { store, page_tokens: Arc::new(page_tokens) }
+    /// Over a store, with who knows its callers, and the key of its page tokens.
+    pub fn new(store: Store, resolver: Resolver, page_tokens: PageTokens) -> Self {
+        Self { store, resolver, page_tokens: Arc::new(page_tokens) }
     }
 
     /// The page that a list request asks for.
@@ -75,6 +76,7 @@ listing! {
     "ListLeads" = proto::ListLeadsRequest,
     "ListLeadHistory" = proto::ListLeadHistoryRequest,
     "ListPickListEntries" = proto::ListPickListEntriesRequest,
+    "ListPermissionChanges" = proto::ListPermissionChangesRequest,
     "ListProfiles" = proto::ListProfilesRequest,
     "ListAssignedLeads" = proto::ListAssignedLeadsRequest,
     "ListLeadAccess" = proto::ListLeadAccessRequest,
@@ -150,6 +152,41 @@ impl Pages<'_> {
         let token = self.tokens.seal(&self.binding, after);
         token.ok_or_else(|| Error::Internal("no randomness for a page token".to_owned()))
     }
+}
+
+/// Answers a call that is not about leads: its caller is looked at again before it starts, since nothing else would notice
+/// that what is known of them is stale.
+macro_rules! answer {
+    ($api:expr, $request:expr, $handler:path) => {{
+        let caller = $crate::rpc::caller(&$request)?;
+        let caller = $api.resolver.verified(&caller).await.map_err($crate::rpc::status::of)?;
+        let answer = $handler($api, &caller, $request.into_inner()).await;
+        answer.map(tonic::Response::new).map_err($crate::rpc::status::of)
+    }};
+}
+use answer;
+
+/// Answers a call about leads: every statement that it answers from tests by itself that the caller's rights have not moved, and
+/// every write holds them. A refusal counts only if they haven't; else the call is made once more by the caller as they are now.
+macro_rules! answer_fenced {
+    ($api:expr, $request:expr, $handler:path) => {{
+        let caller = $crate::rpc::caller(&$request)?;
+        let request = $request.into_inner();
+        let mut answer = $handler($api, &caller, request.clone()).await;
+        if let Err(refusal) = &answer
+            && $crate::rpc::may_be_stale(refusal)
+            && let Some(caller) = $api.resolver.moved(&caller).await.map_err($crate::rpc::status::of)?
+        {
+            answer = $handler($api, &caller, request).await;
+        }
+        answer.map(tonic::Response::new).map_err($crate::rpc::status::of)
+    }};
+}
+use answer_fenced;
+
+/// Whether another caller might have been answered otherwise; what the database itself could not do, it could do for nobody.
+fn may_be_stale(refusal: &Error) -> bool {
+    matches!(refusal, Error::Store(store::Error::Moved)) || !matches!(refusal, Error::Store(_) | Error::Internal(_))
 }
 
 /// The caller of a request; a request that nobody authenticated has none.

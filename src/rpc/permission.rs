@@ -3,18 +3,18 @@
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, caller,
+    Api, answer, answer_fenced,
     convert::{self, Faults, etag},
     status,
 };
 use crate::{
     access::{Caller, policy::Principal},
-    domain::{Result, permissions, profiles, settings},
+    domain::{Result, audit, permissions, profiles, settings},
     model::{
         ids::{ProfileId, UserId},
         permission::Capability,
     },
-    proto::{self, permission_service_server::PermissionService},
+    proto::{self, access_check_result, permission_service_server::PermissionService},
 };
 
 #[tonic::async_trait]
@@ -23,88 +23,98 @@ impl PermissionService for Api {
         &self,
         request: Request<proto::CreateProfileRequest>,
     ) -> Result<Response<proto::CreateProfileResponse>, Status> {
-        let caller = caller(&request)?;
-        create_profile(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, create_profile)
     }
 
     async fn get_profile(
         &self,
         request: Request<proto::GetProfileRequest>,
     ) -> Result<Response<proto::GetProfileResponse>, Status> {
-        let caller = caller(&request)?;
-        get_profile(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, get_profile)
     }
 
     async fn list_profiles(
         &self,
         request: Request<proto::ListProfilesRequest>,
     ) -> Result<Response<proto::ListProfilesResponse>, Status> {
-        let caller = caller(&request)?;
-        list_profiles(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, list_profiles)
     }
 
     async fn update_profile(
         &self,
         request: Request<proto::UpdateProfileRequest>,
     ) -> Result<Response<proto::UpdateProfileResponse>, Status> {
-        let caller = caller(&request)?;
-        update_profile(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, update_profile)
     }
 
     async fn delete_profile(
         &self,
         request: Request<proto::DeleteProfileRequest>,
     ) -> Result<Response<proto::DeleteProfileResponse>, Status> {
-        let caller = caller(&request)?;
-        delete_profile(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, delete_profile)
     }
 
     async fn get_user_permissions(
         &self,
         request: Request<proto::GetUserPermissionsRequest>,
     ) -> Result<Response<proto::GetUserPermissionsResponse>, Status> {
-        let caller = caller(&request)?;
-        get_permissions(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, get_permissions)
     }
 
     async fn update_user_permissions(
         &self,
         request: Request<proto::UpdateUserPermissionsRequest>,
     ) -> Result<Response<proto::UpdateUserPermissionsResponse>, Status> {
-        let caller = caller(&request)?;
-        update_permissions(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, update_permissions)
     }
 
     async fn get_effective_permissions(
         &self,
         request: Request<proto::GetEffectivePermissionsRequest>,
     ) -> Result<Response<proto::GetEffectivePermissionsResponse>, Status> {
-        let caller = caller(&request)?;
-        get_effective(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, get_effective)
     }
 
     async fn check_access(
         &self,
         request: Request<proto::CheckAccessRequest>,
     ) -> Result<Response<proto::CheckAccessResponse>, Status> {
-        let caller = caller(&request)?;
-        check_access(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer_fenced!(self, request, check_access)
+    }
+
+    async fn batch_check_access(
+        &self,
+        request: Request<proto::BatchCheckAccessRequest>,
+    ) -> Result<Response<proto::BatchCheckAccessResponse>, Status> {
+        answer_fenced!(self, request, batch_check_access)
+    }
+
+    async fn explain_access(
+        &self,
+        request: Request<proto::ExplainAccessRequest>,
+    ) -> Result<Response<proto::ExplainAccessResponse>, Status> {
+        answer_fenced!(self, request, explain_access)
+    }
+
+    async fn list_permission_changes(
+        &self,
+        request: Request<proto::ListPermissionChangesRequest>,
+    ) -> Result<Response<proto::ListPermissionChangesResponse>, Status> {
+        answer_fenced!(self, request, list_changes)
     }
 
     async fn get_settings(
         &self,
         request: Request<proto::GetSettingsRequest>,
     ) -> Result<Response<proto::GetSettingsResponse>, Status> {
-        let caller = caller(&request)?;
-        get_settings(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, get_settings)
     }
 
     async fn update_settings(
         &self,
         request: Request<proto::UpdateSettingsRequest>,
     ) -> Result<Response<proto::UpdateSettingsResponse>, Status> {
-        let caller = caller(&request)?;
-        update_settings(self, &caller, request.into_inner()).await.map(Response::new).map_err(status::of)
+        answer!(self, request, update_settings)
     }
 }
 
@@ -226,6 +236,54 @@ async fn check_access(
     let lead_id = faults.unless(lead_id)?;
     let allowed = permissions::check(&api.store, caller, user_id, action, lead_id).await?;
     Ok(proto::CheckAccessResponse { allowed })
+}
+
+async fn batch_check_access(
+    api: &Api,
+    caller: &Caller,
+    request: proto::BatchCheckAccessRequest,
+) -> Result<proto::BatchCheckAccessResponse> {
+    let mut faults = Faults::default();
+    let user_id = faults.optional_id("user_id", &request.user_id).unwrap_or(caller.id());
+    let checks = faults.checks(&request.checks);
+    let checks = faults.unless(Some(checks))?;
+    let answers = permissions::check_many(&api.store, caller, user_id, checks).await?;
+    let outcome = |answer| match answer {
+        Ok(allowed) => access_check_result::Outcome::Allowed(allowed),
+        Err(refusal) => access_check_result::Outcome::Error(status::item(refusal)),
+    };
+    let results = answers.into_iter().map(|answer| proto::AccessCheckResult { outcome: Some(outcome(answer)) });
+    Ok(proto::BatchCheckAccessResponse { results: results.collect() })
+}
+
+async fn explain_access(
+    api: &Api,
+    caller: &Caller,
+    request: proto::ExplainAccessRequest,
+) -> Result<proto::ExplainAccessResponse> {
+    let mut faults = Faults::default();
+    let user_id = faults.optional_id("user_id", &request.user_id).unwrap_or(caller.id());
+    let action = faults.action(request.action);
+    let lead_id = faults.id("lead_id", &request.lead_id);
+    let lead_id = faults.unless(lead_id)?;
+    let explanation = permissions::explain(&api.store, caller, user_id, action, lead_id).await?;
+    Ok(convert::explanation(explanation))
+}
+
+async fn list_changes(
+    api: &Api,
+    caller: &Caller,
+    mut request: proto::ListPermissionChangesRequest,
+) -> Result<proto::ListPermissionChangesResponse> {
+    caller.require(Capability::ReadAudit)?;
+    let mut faults = Faults::default();
+    let filter = faults.change_filter(&request);
+    let paging = faults.paging(&mut request);
+    let filter = faults.unless(Some(filter))?;
+    let (page, pages) = api.page(caller, &paging)?;
+    let paged = audit::list(&api.store, caller, &filter, &page).await?;
+    let (changes, next_page_token) = pages.fill(paged, |row| row.id.uuid(), convert::permission_change)?;
+    Ok(proto::ListPermissionChangesResponse { changes, next_page_token })
 }
 
 async fn get_settings(api: &Api, caller: &Caller, _: proto::GetSettingsRequest) -> Result<proto::GetSettingsResponse> {

@@ -26,10 +26,17 @@ const FAULT_FRAME: usize = 8;
 
 /// The status of a refusal. What a caller must not know is logged here, once, and not sent.
 pub fn of(error: Error) -> Status {
-    let (code, reason) = kind(&error);
-    let mut details = ErrorDetails::with_error_info(name(reason), DOMAIN, metadata(&error));
+    if let Error::Shared(shared) = &error {
+        return of_shared(shared);
+    }
+    of_shared(&error)
+}
+
+fn of_shared(error: &Error) -> Status {
+    let (code, reason) = kind(error);
+    let mut details = ErrorDetails::with_error_info(name(reason), DOMAIN, metadata(error));
     let mut message = error.to_string();
-    match &error {
+    match error {
         Error::Invalid(violations) => {
             details.set_bad_request(shown(violations));
         }
@@ -145,7 +152,8 @@ fn kind(error: &Error) -> (Code, ErrorReason) {
         Error::DuplicateResource { .. } => (Code::AlreadyExists, ErrorReason::DuplicateResource),
         Error::StaleEtag { .. } => (Code::Aborted, ErrorReason::StaleEtag),
         Error::Unimplemented => (Code::Unimplemented, ErrorReason::Unimplemented),
-        Error::Store(store::Error::Unavailable(_) | store::Error::Conflict(_)) => {
+        Error::Shared(shared) => kind(shared),
+        Error::Store(store::Error::Unavailable(_) | store::Error::Conflict(_) | store::Error::Moved) => {
             (Code::Unavailable, ErrorReason::Unavailable)
         }
         Error::Store(_) | Error::Internal(_) => (Code::Internal, ErrorReason::Internal),
@@ -166,6 +174,7 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         Error::StaleEtag { current } => ("current_etag", current.as_str()),
         Error::DuplicateLead(Some((_, key))) => ("field", key.word()),
         Error::DuplicateResource { field, .. } => ("field", *field),
+
         _ => return HashMap::new(),
     };
     HashMap::from([(entry.0.to_owned(), entry.1.to_owned())])

@@ -91,7 +91,8 @@ fn options(url: &str, connections: u32) -> ConnectOptions {
     options
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(10))
-        .test_before_acquire_if_idle_for(Duration::from_secs(30))
+        // A busy connection shows by itself that it is alive; one that rests may have lost its database meanwhile.
+        .test_before_acquire_if_idle_for(Duration::from_secs(1))
         .statement_timeout(LONGEST_STATEMENT)
         .sqlx_logging(false);
     options

@@ -14,6 +14,9 @@ pub enum Error {
     /// Another transaction was in the way; the whole transaction can be run again.
     #[error("another transaction was in the way")]
     Conflict(#[source] Option<DbErr>),
+    /// The caller's rights are no longer what they were when the caller was resolved.
+    #[error("the caller's rights have just changed")]
+    Moved,
     /// A unique index refused.
     #[error("a unique index refused")]
     Unique(#[source] DbErr),

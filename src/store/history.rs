@@ -9,6 +9,7 @@ use crate::{
         history::{Change, HistoryEntry, HistoryKind},
         ids::{HistoryId, LeadId, UserId},
         page::{Page, Paged},
+        user::Actor,
     },
 };
 
@@ -27,7 +28,7 @@ pub struct Happening {
 ///
 /// # Errors
 /// The database's.
-pub async fn append(tx: &Tx, actor: UserId, happenings: Vec<Happening>) -> Result<()> {
+pub async fn append(tx: &Tx, actor: Actor, happenings: Vec<Happening>) -> Result<()> {
     if happenings.is_empty() {
         return Ok(());
     }
@@ -38,7 +39,8 @@ pub async fn append(tx: &Tx, actor: UserId, happenings: Vec<Happening>) -> Resul
             lead_id: Set(lead_id.uuid()),
             kind: Set(kind.word().to_owned()),
             time: Set(micros(tx.now())),
-            actor_id: Set(actor.uuid()),
+            actor_id: Set(actor.id.uuid()),
+            on_behalf_of: Set(actor.on_behalf_of.map(UserId::uuid)),
             changes: Set(serde_json::to_string(&changes).map_err(|_| Error::Corrupt("history entry"))?),
         })
     });
@@ -62,13 +64,14 @@ pub async fn list(db: &impl Db, lead: &Found<View>, page: &Page) -> Result<Paged
 }
 
 fn read(row: lead_history::Model) -> Result<HistoryEntry> {
-    let lead_history::Model { id, lead_id, kind, time: at, actor_id, changes } = row;
+    let lead_history::Model { id, lead_id, kind, time: at, actor_id, on_behalf_of, changes } = row;
     Ok(HistoryEntry {
         id: id.into(),
         lead_id: lead_id.into(),
         kind: HistoryKind::from_word(&kind).ok_or(Error::Corrupt("history kind"))?,
         time: time(at).ok_or(Error::Corrupt("time"))?,
         actor_id: actor_id.into(),
+        on_behalf_of: on_behalf_of.map(UserId::from),
         changes: serde_json::from_str(&changes).map_err(|_| Error::Corrupt("history entry"))?,
     })
 }

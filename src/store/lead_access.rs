@@ -45,26 +45,12 @@ pub async fn retain(tx: &Tx, lead: &Locked<Assign>, row: &AccessRow) -> Result<(
     write(tx, lead.lead().id, row).await
 }
 
-/// Takes whatever a previous assignee was granted on a lead that is being reassigned.
+/// Takes away what a lead that is being reassigned has of a user: the previous assignee's grants, or the new one's block.
 ///
 /// # Errors
 /// The database's.
 pub async fn remove(tx: &Tx, lead: &Locked<Assign>, user: UserId) -> Result<()> {
     Entity::delete_by_id((lead.lead().id.uuid(), user.uuid())).exec(&tx.conn().0).await?;
-    Ok(())
-}
-
-/// Lifts a new assignee's block, if there is one.
-///
-/// # Errors
-/// The database's.
-pub async fn lift_block(tx: &Tx, lead: &Locked<Assign>, user: UserId) -> Result<()> {
-    Entity::delete_many()
-        .filter(Column::LeadId.eq(lead.lead().id.uuid()))
-        .filter(Column::UserId.eq(user.uuid()))
-        .filter(Column::Kind.eq(AccessKind::Blocked.word()))
-        .exec(&tx.conn().0)
-        .await?;
     Ok(())
 }
 

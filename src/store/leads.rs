@@ -4,7 +4,7 @@ mod duplicates;
 mod row;
 mod write;
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, PaginatorTrait, QueryFilter,
@@ -19,10 +19,11 @@ pub use self::{
         NewRow, delete, insert_many, set_active, set_assignee, set_discarded, set_fields, set_resolved, set_retrieved,
     },
 };
-use super::{Db, Result, Tx, entity::lead, visible};
+use super::{Db, Error, Result, Tx, entity::lead, fence, now, time, visible};
 use crate::{
-    access::scope::{Acts, LeadScope, View},
+    access::scope::{Acts, Chosen, LeadScope, View},
     model::{
+        Time,
         ids::{GroupId, LeadId, UserId},
         lead::{Lead, LeadState},
         page::{Page, Paged},
@@ -98,13 +99,71 @@ pub async fn get<A>(db: &impl Db, scope: &LeadScope<A>, id: LeadId) -> Result<Op
 /// The database's.
 pub async fn get_many<A>(db: &impl Db, scope: &LeadScope<A>, ids: &[LeadId]) -> Result<Vec<Found<A>>> {
     let conn = db.conn().0;
+    let backend = conn.get_database_backend();
     let rows = rows()
         .filter(lead::Column::Id.is_in(ids.iter().map(|id| id.uuid())))
-        .filter(visible::covers(scope, conn.get_database_backend()))
+        .filter(visible::covers(scope, backend))
+        .filter(fence::holds(scope.fence(), backend))
         .into_model::<Row>()
         .all(&conn)
         .await?;
+    let rows = believed(db, scope, rows).await?;
     rows.into_iter().map(|row| Ok(Found { lead: row.read()?, scope: scope.clone() })).collect()
+}
+
+/// What some scopes make of a lead.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// Whether whoever asks may view it.
+    pub viewable: bool,
+    /// Whether each of the scopes covers it, in their order.
+    pub covered: Vec<bool>,
+    /// When that was so.
+    pub time: Time,
+}
+
+/// What some scopes make of several leads, all in one statement; leads that don't exist are left out. What is said of a lead
+/// that isn't viewable must not reach whoever asks.
+///
+/// # Errors
+/// The database's.
+pub async fn judge(
+    db: &impl Db,
+    asker: &LeadScope<View>,
+    scopes: &[LeadScope<Chosen>],
+    ids: &[LeadId],
+) -> Result<HashMap<LeadId, Verdict>> {
+    let conn = db.conn().0;
+    let backend = conn.get_database_backend();
+    let column = |at: usize| format!("covered_{at}");
+    let mut query = lead::Entity::find()
+        .select_only()
+        .column(lead::Column::Id)
+        .expr_as(Expr::expr(visible::covers(asker, backend)), "viewable")
+        .expr_as(now(backend), "time")
+        .filter(lead::Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .filter(fence::holds(asker.fence(), backend));
+    for (at, scope) in scopes.iter().enumerate() {
+        query = query.expr_as(Expr::expr(visible::covers(scope, backend)), column(at));
+    }
+    let rows = conn.query_all(&query.into_query()).await?;
+    let verdicts = rows
+        .iter()
+        .map(|row| {
+            // NULL where a comparison was with NULL, such as the assignee of a lead that has none.
+            let yes = |name: &str| Ok::<_, Error>(row.try_get::<Option<bool>>("", name)?.unwrap_or(false));
+            let id: uuid::Uuid = row.try_get("", "id")?;
+            let covered = (0..scopes.len()).map(|at| yes(&column(at))).collect::<Result<_>>()?;
+            let time = time(row.try_get("", "time")?).ok_or(Error::Corrupt("clock"))?;
+            Ok((id.into(), Verdict { viewable: yes("viewable")?, covered, time }))
+        })
+        .collect::<Result<HashMap<LeadId, Verdict>>>()?;
+    // What is hidden counts as absent here too, or the one more statement would tell them apart.
+    let of_oneself = scopes.iter().all(|scope| scope.user() == asker.user());
+    let is_told = |verdict: &&Verdict| verdict.viewable || (of_oneself && verdict.covered.contains(&true));
+    let told = verdicts.values().filter(is_told).collect();
+    believed(db, asker, told).await?;
+    Ok(verdicts)
 }
 
 /// A page of the scope's leads in some states, newest first.
@@ -113,17 +172,20 @@ pub async fn get_many<A>(db: &impl Db, scope: &LeadScope<A>, ids: &[LeadId]) -> 
 /// The database's.
 pub async fn list<A>(db: &impl Db, scope: &LeadScope<A>, states: &[LeadState], page: &Page) -> Result<Paged<Lead>> {
     let conn = db.conn().0;
-    let Some(ids) = visible::page(scope, states, page, conn.get_database_backend()) else {
-        return Ok(Paged { rows: Vec::new(), next: None });
+    let backend = conn.get_database_backend();
+    let Some(ids) = visible::page(scope, states, page, backend) else {
+        return Ok(Paged { rows: believed(db, scope, Vec::new()).await?, next: None });
     };
     // The rows are fetched once it is known which: in the same statement, so that no change comes between.
     let ids = sea_orm::sea_query::Query::select().column("id").from_subquery(ids, "page").to_owned();
     let found = rows()
         .filter(lead::Column::Id.in_subquery(ids))
+        .filter(fence::holds(scope.fence(), backend))
         .order_by_desc(lead::Column::Id)
         .into_model::<Row>()
         .all(&conn)
         .await?;
+    let found = believed(db, scope, found).await?;
     let leads = found.into_iter().map(Row::read).collect::<Result<Vec<_>>>()?;
     Ok(page.cut(leads, |lead| lead.id.uuid()))
 }
@@ -140,25 +202,36 @@ pub async fn assigned_to(
     page: &Page,
 ) -> Result<Paged<Lead>> {
     let conn = db.conn().0;
+    let backend = conn.get_database_backend();
     let found = rows()
         .filter(lead::Column::AssigneeId.eq(assignee.uuid()))
         .filter(lead::Column::State.is_in(states.iter().map(|state| state.word())))
-        .filter(visible::covers(scope, conn.get_database_backend()))
+        .filter(visible::covers(scope, backend))
+        .filter(fence::holds(scope.fence(), backend))
         .filter(Condition::all().add_option(page.after.map(|after| lead::Column::Id.lt(after))))
         .order_by_desc(lead::Column::Id)
         .limit(u64::from(page.size) + 1)
         .into_model::<Row>()
         .all(&conn)
         .await?;
+    let found = believed(db, scope, found).await?;
     let leads = found.into_iter().map(Row::read).collect::<Result<Vec<_>>>()?;
     Ok(page.cut(leads, |lead| lead.id.uuid()))
+}
+
+/// That nothing was found is believed only where the fence stands: it may have been the fence that let nothing through.
+async fn believed<A, T>(db: &impl Db, scope: &LeadScope<A>, found: Vec<T>) -> Result<Vec<T>> {
+    if found.is_empty() {
+        fence::confirm(db, scope.fence()).await?;
+    }
+    Ok(found)
 }
 
 /// How many of the scope's ACTIVE leads are assigned to a user.
 ///
 /// # Errors
 /// The database's.
-pub async fn count_open<A>(db: &impl Db, scope: &LeadScope<A>, assignee: UserId) -> Result<u64> {
+pub async fn count_open(db: &impl Db, scope: &LeadScope<Chosen>, assignee: UserId) -> Result<u64> {
     let conn = db.conn().0;
     let open = lead::Entity::find()
         .filter(lead::Column::AssigneeId.eq(assignee.uuid()))
@@ -171,7 +244,7 @@ pub async fn count_open<A>(db: &impl Db, scope: &LeadScope<A>, assignee: UserId)
 ///
 /// # Errors
 /// The database's.
-pub async fn any_in_group<A>(db: &impl Db, scope: &LeadScope<A>, group: GroupId) -> Result<bool> {
+pub async fn any_in_group(db: &impl Db, scope: &LeadScope<Chosen>, group: GroupId) -> Result<bool> {
     let conn = db.conn().0;
     let one = lead::Entity::find()
         .filter(lead::Column::GroupId.eq(group.uuid()))
@@ -188,11 +261,11 @@ pub async fn any_in_group<A>(db: &impl Db, scope: &LeadScope<A>, group: GroupId)
 pub async fn lock<A: Acts>(tx: &Tx, scope: LeadScope<A>, view: &LeadScope<View>, id: LeadId) -> Result<Reached<A>> {
     let conn = tx.conn().0;
     let backend = conn.get_database_backend();
+    fence::hold(tx, scope.fence()).await?;
     // The row first, what is said of it after: a statement that waits for a lock must not judge by what it saw before.
     let locked = lead::Entity::find_by_id(id.uuid()).select_only().column(lead::Column::Id).lock(LockType::Update);
-    if locked.into_tuple::<uuid::Uuid>().one(&conn).await?.is_none() {
-        return Ok(Reached::Hidden);
-    }
+    // Whether there is one isn't looked at: what is absent takes the same steps as what is hidden.
+    locked.into_tuple::<uuid::Uuid>().one(&conn).await?;
     tx.read_clock().await?;
     let acts = visible::covers(&scope, backend);
     let row = rows()

@@ -3,10 +3,13 @@
 mod connect;
 mod entity;
 mod error;
+pub mod fence;
 pub mod groups;
 pub mod history;
 pub mod lead_access;
 pub mod leads;
+mod listen;
+pub mod permission_changes;
 mod permissions;
 pub mod pick_lists;
 pub mod principals;

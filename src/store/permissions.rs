@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+    sea_query::SelectStatement,
+};
 use uuid::Uuid;
 
 use super::{
@@ -40,6 +43,38 @@ pub(super) async fn of(db: &impl Db, owners: &[Uuid]) -> Result<BTreeMap<Uuid, P
         }
     }
     Ok(all)
+}
+
+/// The owners of whom a permission reaches a lead by level: every lead, a lead without an assignee, or one of a group that it
+/// names.
+pub(super) fn owners_reaching(unassigned: bool, group: Option<GroupId>) -> SelectStatement {
+    use permission::Column;
+    let naming = group.map(|group| {
+        let named = permission_group::Entity::find()
+            .select_only()
+            .column(permission_group::Column::OwnerId)
+            .filter(permission_group::Column::GroupId.eq(group.uuid()));
+        Column::OwnerId.in_subquery(named.into_query())
+    });
+    permission::Entity::find()
+        .select_only()
+        .column(Column::OwnerId)
+        .filter(
+            Condition::any()
+                .add(Column::Level.eq(COMPLETE))
+                .add_option(unassigned.then(|| Column::IncludeUnassigned.eq(true)))
+                .add_option(naming),
+        )
+        .into_query()
+}
+
+/// The owners of whom a permission includes the groups that its holder is a member of.
+pub(super) fn owners_including_member_groups() -> SelectStatement {
+    permission::Entity::find()
+        .select_only()
+        .column(permission::Column::OwnerId)
+        .filter(permission::Column::IncludeMemberGroups.eq(true))
+        .into_query()
 }
 
 /// Sets one action of an owner, or takes the setting back.

@@ -2,39 +2,30 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, sea_query::SelectStatement,
+};
 use uuid::Uuid;
 
 use super::{
-    Db, Error, Result, Tx,
-    entity::{group_member, profile, user},
+    Db, Error, Result,
+    entity::{group_member, lead_access, profile, user},
+    leads::Found,
     permissions, profiles,
 };
 use crate::{
     access::policy::Facts,
     model::{
         ids::{GroupId, ProfileId, UserId},
+        lead_access::AccessKind,
         page::Page,
+        permission::Role,
         user::{Desk, UserState},
     },
 };
 
 /// How many users are assembled at once: each is a parameter of a statement, and SQLite takes 32,766.
 const CHUNK: usize = 10_000;
-
-/// Keeps other transactions from changing anybody's rights until this one ends. SQLite's one writer needs no such lock.
-///
-/// # Errors
-/// The database's.
-pub async fn lock_rights(tx: &Tx) -> Result<()> {
-    let conn = tx.conn().0;
-    if conn.get_database_backend() == DbBackend::Postgres {
-        let lock = Statement::from_string(DbBackend::Postgres, "SELECT pg_advisory_xact_lock(72392, 0)");
-        conn.execute_raw(lock).await?;
-        tx.read_clock().await?;
-    }
-    Ok(())
-}
 
 /// One user's facts.
 ///
@@ -59,17 +50,53 @@ pub async fn facts_of(db: &impl Db, ids: &[UserId]) -> Result<Vec<Facts>> {
     assemble(db, users).await
 }
 
-/// The facts of active users, by ID, up to a page's size.
+/// The facts of active users who may reach a lead that is at hand, by ID, up to a page's size. Few are among them who don't:
+/// whose own setting is narrower than their profile's, or who are blocked.
 ///
 /// # Errors
 /// The database's.
-pub async fn active(db: &impl Db, page: &Page) -> Result<Vec<Facts>> {
-    let mut query = user::Entity::find().filter(user::Column::State.eq(UserState::Active.word()));
-    if let Some(after) = page.after {
-        query = query.filter(user::Column::Id.gt(after));
+pub async fn may_reach<A>(db: &impl Db, lead: &Found<A>, page: &Page) -> Result<Vec<Facts>> {
+    let conn = db.conn().0;
+    let lead = lead.lead();
+    let given = lead_access::Entity::find()
+        .select_only()
+        .column(lead_access::Column::UserId)
+        .filter(lead_access::Column::LeadId.eq(lead.id.uuid()))
+        .filter(lead_access::Column::Kind.ne(AccessKind::Blocked.word()))
+        .into_query();
+    let administrators = profile::Entity::find()
+        .select_only()
+        .column(profile::Column::Id)
+        .filter(profile::Column::Role.eq(Role::Administrator.word()))
+        .into_query();
+    let mut ways = Condition::any()
+        .add_option(lead.assignee_id.map(|assignee| user::Column::Id.eq(assignee.uuid())))
+        .add(user::Column::Id.in_subquery(given))
+        .add(user::Column::ProfileId.in_subquery(administrators))
+        .add(who_holds(permissions::owners_reaching(lead.assignee_id.is_none(), lead.group_id)));
+    if let Some(group) = lead.group_id {
+        let members = group_member::Entity::find()
+            .select_only()
+            .column(group_member::Column::UserId)
+            .filter(group_member::Column::GroupId.eq(group.uuid()))
+            .into_query();
+        let by_membership = who_holds(permissions::owners_including_member_groups());
+        ways = ways.add(Condition::all().add(user::Column::Id.in_subquery(members)).add(by_membership));
     }
-    let users = query.order_by_asc(user::Column::Id).limit(u64::from(page.size)).all(&db.conn().0).await?;
+    let users = user::Entity::find()
+        .filter(user::Column::State.eq(UserState::Active.word()))
+        .filter(ways)
+        .filter(Condition::all().add_option(page.after.map(|after| user::Column::Id.gt(after))))
+        .order_by_asc(user::Column::Id)
+        .limit(u64::from(page.size))
+        .all(&conn)
+        .await?;
     assemble(db, users).await
+}
+
+/// Users of whom, or of whose profile, something is set.
+fn who_holds(owners: SelectStatement) -> Condition {
+    Condition::any().add(user::Column::Id.in_subquery(owners.clone())).add(user::Column::ProfileId.in_subquery(owners))
 }
 
 /// The facts of everyone with a profile.
@@ -121,6 +148,7 @@ async fn assemble(db: &impl Db, users: Vec<user::Model>) -> Result<Vec<Facts>> {
                 overrides: settings.get(&user.id).cloned().unwrap_or_default(),
                 groups: groups.remove(&user.id).unwrap_or_default(),
                 permissions_version: user.permissions_version,
+                rights_version: user.rights_version,
             })
         })
         .collect()

@@ -15,7 +15,15 @@ const ROW: i64 = 1;
 /// The database's.
 pub async fn get(db: &impl Db) -> Result<Settings> {
     let row = settings::Entity::find_by_id(ROW).one(&db.conn().0).await?.ok_or(Error::Corrupt("settings"))?;
-    let settings::Model { id: _, revocation_policy, keep_duration, enforce_desks, update_time, version } = row;
+    let settings::Model {
+        id: _,
+        revocation_policy,
+        keep_duration,
+        enforce_desks,
+        update_time,
+        version,
+        rights_version: _,
+    } = row;
     Ok(Settings {
         policy: PolicyKind::from_word(&revocation_policy).ok_or(Error::Corrupt("revocation policy"))?,
         keep_duration: Duration::from_micros(keep_duration.unsigned_abs()),
@@ -59,5 +67,6 @@ fn row(settings: &Settings) -> settings::ActiveModel {
         enforce_desks: Set(*enforce_desks),
         update_time: Set(micros(*update_time)),
         version: Set(*version),
+        ..Default::default()
     }
 }

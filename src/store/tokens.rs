@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect,
     sea_query::{Expr, ExprTrait},
 };
 
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// How old a last use may grow before it is written again.
-const USE_RESOLUTION: Duration = Duration::from_secs(60);
+pub const USE_RESOLUTION: Duration = Duration::from_secs(60);
 
 /// A token that authenticates at this moment.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +30,8 @@ pub struct UsableToken {
     pub id: TokenId,
     /// Whom.
     pub user_id: UserId,
+    /// When it ends by itself.
+    pub expire_time: Option<Time>,
     /// Whether its last use was noted longer ago than the resolution of that time.
     pub use_is_worth_noting: bool,
 }
@@ -38,32 +41,49 @@ pub struct UsableToken {
 /// # Errors
 /// The database's.
 pub async fn usable(db: &impl Db, hash: &SecretHash) -> Result<Option<UsableToken>> {
-    let conn = db.conn().0;
-    let rows: Vec<(uuid::Uuid, uuid::Uuid, Vec<u8>, bool)> = api_token::Entity::find()
-        .select_only()
-        .columns([api_token::Column::Id, api_token::Column::UserId, api_token::Column::Hash])
-        .expr_as(is_worth_noting(conn.get_database_backend()), "worth_noting")
-        .filter(api_token::Column::Lookup.eq(hash.lookup().to_vec()))
-        .filter(is_valid(conn.get_database_backend()))
-        .into_tuple()
-        .all(&conn)
-        .await?;
-    let found = rows.into_iter().find(|(_, _, stored, _)| hash.matches(stored));
-    Ok(found.map(|(id, user_id, _, worth_noting)| UsableToken {
-        id: id.into(),
-        user_id: user_id.into(),
-        use_is_worth_noting: worth_noting,
-    }))
+    let rows = usable_rows(db, api_token::Column::Lookup.eq(hash.lookup().to_vec())).await?;
+    rows.into_iter().find(|row| hash.matches(&row.hash)).map(UsableRow::read).transpose()
 }
 
-/// Whether a token still authenticates.
+/// The token with this identity, if it is neither revoked nor expired.
 ///
 /// # Errors
 /// The database's.
-pub async fn is_usable(db: &impl Db, id: TokenId) -> Result<bool> {
+pub async fn usable_by_id(db: &impl Db, id: TokenId) -> Result<Option<UsableToken>> {
+    usable_rows(db, api_token::Column::Id.eq(id.uuid())).await?.pop().map(UsableRow::read).transpose()
+}
+
+#[derive(FromQueryResult)]
+struct UsableRow {
+    id: uuid::Uuid,
+    user_id: uuid::Uuid,
+    hash: Vec<u8>,
+    expire_time: Option<i64>,
+    worth_noting: bool,
+}
+
+impl UsableRow {
+    fn read(self) -> Result<UsableToken> {
+        Ok(UsableToken {
+            id: self.id.into(),
+            user_id: self.user_id.into(),
+            expire_time: times(self.expire_time)?,
+            use_is_worth_noting: self.worth_noting,
+        })
+    }
+}
+
+async fn usable_rows(db: &impl Db, which: Expr) -> Result<Vec<UsableRow>> {
+    use api_token::Column;
     let conn = db.conn().0;
-    let valid = is_valid(conn.get_database_backend());
-    Ok(api_token::Entity::find_by_id(id.uuid()).filter(valid).one(&conn).await?.is_some())
+    let backend = conn.get_database_backend();
+    let rows = api_token::Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::UserId, Column::Hash, Column::ExpireTime])
+        .expr_as(is_worth_noting(backend), "worth_noting")
+        .filter(which)
+        .filter(is_valid(backend));
+    Ok(rows.into_model().all(&conn).await?)
 }
 
 fn is_valid(backend: DbBackend) -> Condition {

@@ -86,6 +86,7 @@ pub async fn insert(tx: &Tx, new: &NewUser) -> Result<UserId> {
         update_time: Set(micros(tx.now())),
         version: Set(1),
         permissions_version: Set(1),
+        rights_version: Set(1),
     };
     user::Entity::insert(row).exec_without_returning(&tx.conn().0).await?;
     Ok(id)
@@ -213,6 +214,7 @@ async fn read(db: &impl Db, rows: Vec<user::Model>) -> Result<Vec<User>> {
                 update_time,
                 version,
                 permissions_version: _,
+                rights_version: _,
             } = row;
             Ok(User {
                 id: id.into(),

@@ -1,4 +1,4 @@
-//! A scope in SQL: a predicate for one lead, keyset arms for lists. The rules are the domain contract's, sections 2 and 5.
+//! A scope in SQL: a predicate for one lead, keyset arms for lists. What it says is `access::rule`'s; here it is enforced.
 
 use sea_orm::{
     ColumnTrait, Condition, DbBackend, EntityTrait, Order, QueryFilter, QuerySelect, QueryTrait,
@@ -11,12 +11,15 @@ use super::{
     micros_of, now,
 };
 use crate::{
-    access::{policy::Reach, scope::LeadScope},
+    access::{
+        rule::{Clause, Test},
+        scope::LeadScope,
+    },
     model::{
+        ids::UserId,
         lead::LeadState,
-        lead_access::{AccessKind, GrantMode},
+        lead_access::{AccessKind, GrantMode, Way},
         page::Page,
-        permission::Action,
     },
 };
 
@@ -25,16 +28,12 @@ const MOST_GROUP_ARMS: usize = 50;
 
 /// Whether the scope covers the row of `leads` at hand.
 pub(super) fn covers<A>(scope: &LeadScope<A>, backend: DbBackend) -> Condition {
-    let by_level = match scope.reach() {
-        Reach::None => return Condition::any().add(Expr::val(1).eq(0)),
-        Reach::Complete if scope.is_administrator() => return Condition::all(),
-        Reach::Complete => return Condition::all().add(not_blocked(scope)),
-        Reach::Individual { unassigned: false } => None,
-        Reach::Individual { .. } | Reach::Groups { .. } => {
-            Some(Condition::all().add(level(scope)).add(not_blocked(scope)))
-        }
-    };
-    Condition::any().add(assigned(scope, backend)).add(granted_exists(scope, backend)).add_option(by_level)
+    let clauses = scope.clauses();
+    if clauses.is_empty() {
+        return Condition::any().add(Expr::val(1).eq(0));
+    }
+    let any = Condition::any();
+    widest(&clauses).iter().map(|clause| all(&clause.tests, scope.user(), backend)).fold(any, Condition::add)
 }
 
 /// The IDs of one page of the scope's leads, newest first, one more than the page holds. None where the scope is empty.
@@ -62,10 +61,6 @@ struct Arm {
 }
 
 impl Arm {
-    fn on_leads(rows: Condition) -> Self {
-        Self { rows, through_access: false }
-    }
-
     /// States and cursor stand inside each arm, or pages come up short.
     fn on_page(self, states: &[LeadState], page: &Page, backend: DbBackend) -> SelectStatement {
         let words = states.iter().map(|state| state.word());
@@ -91,75 +86,70 @@ impl Arm {
 }
 
 fn arms<A>(scope: &LeadScope<A>, backend: DbBackend) -> Vec<Arm> {
-    let mut arms = match scope.reach() {
-        Reach::None => return Vec::new(),
-        Reach::Complete if scope.is_administrator() => return vec![Arm::on_leads(Condition::all())],
-        Reach::Complete => return vec![Arm::on_leads(Condition::all().add(not_blocked(scope)))],
-        Reach::Individual { .. } | Reach::Groups { .. } => {
-            vec![Arm::on_leads(assigned(scope, backend)), Arm { rows: granted(scope, backend), through_access: true }]
+    let clauses = scope.clauses();
+    widest(&clauses).iter().flat_map(|clause| arms_of(clause, scope.user(), backend)).collect()
+}
+
+/// What every lead passes, or every lead that isn't blocked, makes the other ways needless: a user has one row on a lead, and
+/// an assignee's is no block.
+fn widest<'a, 'b>(clauses: &'b [Clause<'a>]) -> &'b [Clause<'a>] {
+    let wide = |clause: &Clause<'_>| matches!(clause.way, Way::Administrator | Way::Complete);
+    match clauses.iter().position(wide) {
+        Some(at) => &clauses[at..=at],
+        None => clauses,
+    }
+}
+
+fn arms_of(clause: &Clause<'_>, user: UserId, backend: DbBackend) -> Vec<Arm> {
+    let on_leads = |rows| Arm { rows, through_access: false };
+    match clause.tests.as_slice() {
+        [Test::Given { in_full }] => vec![Arm { rows: given(user, *in_full, backend), through_access: true }],
+        [Test::InGroups(groups), rest @ ..] if groups.len() <= MOST_GROUP_ARMS => groups
+            .iter()
+            .map(|group| on_leads(all(rest, user, backend).add(lead::Column::GroupId.eq(group.uuid()))))
+            .collect(),
+        tests => vec![on_leads(all(tests, user, backend))],
+    }
+}
+
+fn all(tests: &[Test<'_>], user: UserId, backend: DbBackend) -> Condition {
+    tests.iter().map(|test| passes(test, user, backend)).fold(Condition::all(), Condition::add)
+}
+
+/// A test of the row of `leads` at hand.
+fn passes(test: &Test<'_>, user: UserId, backend: DbBackend) -> Condition {
+    match test {
+        Test::Assigned => lead::Column::AssigneeId.eq(user.uuid()).into(),
+        Test::WithinGrace(grace) => Condition::any()
+            .add(lead::Column::State.ne(LeadState::Resolved.word()))
+            .add(lead::Column::ResolveTime.into_expr().gt(now(backend).sub(micros_of(*grace)))),
+        Test::Given { in_full } => {
+            let rows = row_of_lead().filter(given(user, *in_full, backend));
+            Expr::exists(rows.into_query()).into()
         }
-    };
-    let by_level = |rows: Expr| Arm::on_leads(Condition::all().add(rows).add(not_blocked(scope)));
-    match scope.reach().groups() {
-        Some(groups) if groups.len() > MOST_GROUP_ARMS => arms.push(by_level(in_groups(scope))),
-        Some(groups) => arms.extend(groups.iter().map(|group| by_level(lead::Column::GroupId.eq(group.uuid())))),
-        None => {}
-    }
-    if scope.reach().pool() {
-        arms.push(by_level(lead::Column::AssigneeId.is_null()));
-    }
-    arms
-}
-
-/// Assigned to the user, and not resolved longer ago than the grace allows.
-fn assigned<A>(scope: &LeadScope<A>, backend: DbBackend) -> Condition {
-    let mine = Condition::all().add(lead::Column::AssigneeId.eq(scope.user().uuid()));
-    match scope.grace() {
-        None => mine,
-        Some(grace) => mine.add(
-            lead::Column::State
-                .ne(LeadState::Resolved.word())
-                .or(lead::Column::ResolveTime.into_expr().gt(now(backend).sub(micros_of(grace)))),
-        ),
+        // An empty set of groups means no rows: `is_in` of nothing is false.
+        Test::InGroups(groups) => lead::Column::GroupId.is_in(groups.iter().map(|group| group.uuid())).into(),
+        Test::Unassigned => lead::Column::AssigneeId.is_null().into(),
+        Test::NotBlocked => {
+            let block = row_of_lead()
+                .filter(lead_access::Column::UserId.eq(user.uuid()))
+                .filter(lead_access::Column::Kind.eq(AccessKind::Blocked.word()));
+            Expr::exists(block.into_query()).not().into()
+        }
     }
 }
 
-/// Granted or retained, not ended, and for this action: a row of `lead_access` that is no block.
-fn granted<A>(scope: &LeadScope<A>, backend: DbBackend) -> Condition {
-    let full_only = (scope.action() != Action::View).then(|| lead_access::Column::Mode.eq(GrantMode::Full.word()));
+/// The row of `lead_access` at hand gives the user its lead.
+fn given(user: UserId, in_full: bool, backend: DbBackend) -> Condition {
+    use lead_access::Column;
     Condition::all()
-        .add(lead_access::Column::UserId.eq(scope.user().uuid()))
-        .add(lead_access::Column::Kind.ne(AccessKind::Blocked.word()))
-        .add(lead_access::Column::ExpireTime.is_null().or(lead_access::Column::ExpireTime.into_expr().gt(now(backend))))
-        .add_option(full_only)
+        .add(Column::UserId.eq(user.uuid()))
+        .add(Column::Kind.ne(AccessKind::Blocked.word()))
+        .add(Column::ExpireTime.is_null().or(Column::ExpireTime.into_expr().gt(now(backend))))
+        .add_option(in_full.then(|| Column::Mode.eq(GrantMode::Full.word())))
 }
 
-fn granted_exists<A>(scope: &LeadScope<A>, backend: DbBackend) -> Expr {
-    Expr::exists(access_of_lead().filter(granted(scope, backend)).into_query())
-}
-
-/// What the level gives besides the user's own leads.
-fn level<A>(scope: &LeadScope<A>) -> Condition {
-    Condition::any()
-        .add_option(scope.reach().groups().map(|_| in_groups(scope)))
-        .add_option(scope.reach().pool().then(|| lead::Column::AssigneeId.is_null()))
-}
-
-/// An empty set of groups means no rows: `is_in` of nothing is false.
-fn in_groups<A>(scope: &LeadScope<A>) -> Expr {
-    let groups = scope.reach().groups().into_iter().flatten().map(|group| group.uuid());
-    lead::Column::GroupId.is_in(groups)
-}
-
-/// A revocation takes what a level would still give.
-fn not_blocked<A>(scope: &LeadScope<A>) -> Expr {
-    let block = access_of_lead()
-        .filter(lead_access::Column::UserId.eq(scope.user().uuid()))
-        .filter(lead_access::Column::Kind.eq(AccessKind::Blocked.word()));
-    Expr::exists(block.into_query()).not()
-}
-
-fn access_of_lead() -> sea_orm::Select<lead_access::Entity> {
+fn row_of_lead() -> sea_orm::Select<lead_access::Entity> {
     lead_access::Entity::find()
         .select_only()
         .expr(Expr::val(1))

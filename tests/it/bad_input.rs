@@ -6,11 +6,13 @@ mod leads;
 use std::collections::BTreeSet;
 
 use leadward::proto::{
-    AccessLevel, AssignLeadRequest, BatchGetLeadsRequest, Capability, CheckAccessRequest, CreateProfileRequest,
-    DeleteProfileRequest, ErrorReason, GetEffectivePermissionsRequest, GetProfileRequest, GetUserPermissionsRequest,
-    GrantLeadAccessRequest, ImportOutcome, ImportRow, LeadAction, ListAssignedLeadsRequest, ListLeadAccessRequest,
-    ListProfilesRequest, Permission, Profile, ResolveLeadRequest, RevocationPolicy, RevokeLeadAccessRequest, Role,
-    Settings, UnassignLeadRequest, UpdateProfileRequest, UpdateSettingsRequest, UpdateUserPermissionsRequest,
+    AccessCheck, AccessLevel, AssignLeadRequest, BatchCheckAccessRequest, BatchGetLeadsRequest, Capability,
+    CheckAccessRequest, CreateProfileRequest, DeleteProfileRequest, ErrorReason, ExplainAccessRequest,
+    GetEffectivePermissionsRequest, GetProfileRequest, GetUserPermissionsRequest, GrantLeadAccessRequest,
+    ImportOutcome, ImportRow, LeadAction, ListAssignedLeadsRequest, ListLeadAccessRequest,
+    ListPermissionChangesRequest, ListProfilesRequest, Permission, PermissionChangeKind, Profile, ResolveLeadRequest,
+    RevocationPolicy, RevokeLeadAccessRequest, Role, Settings, UnassignLeadRequest, UpdateProfileRequest,
+    UpdateSettingsRequest, UpdateUserPermissionsRequest,
 };
 use prost_types::FieldMask;
 use tonic::{Code, Status};
@@ -206,6 +208,38 @@ async fn ask_about_permissions(admin: &Caller, table: &mut Table) {
     bad!(table, client, get_effective_permissions, GetEffectivePermissionsRequest { user_id }, ["user_id"]);
     let request = CheckAccessRequest { user_id: x(), action: UNKNOWN, lead_id: x() };
     bad!(table, client, check_access, request, ["user_id", "action", "lead_id"]);
+    bad!(
+        table,
+        client,
+        batch_check_access,
+        BatchCheckAccessRequest { user_id: x(), checks: vec![] },
+        ["user_id", "checks"]
+    );
+    let check = |action: i32, lead_id: String| AccessCheck { action, lead_id };
+    let checks = vec![check(0, Uuid::now_v7().to_string()), check(UNKNOWN, x())];
+    let request = BatchCheckAccessRequest { user_id: x(), checks };
+    bad!(table, client, batch_check_access, request, ["user_id", "checks[1].action", "checks[1].lead_id"]);
+    let checks = vec![check(0, Uuid::now_v7().to_string()); 1001];
+    let request = BatchCheckAccessRequest { user_id: String::new(), checks };
+    bad!(table, client, batch_check_access, request, ["checks"]);
+    let request = ExplainAccessRequest { user_id: x(), action: UNKNOWN, lead_id: x() };
+    bad!(table, client, explain_access, request, ["user_id", "action", "lead_id"]);
+
+    let request = ListPermissionChangesRequest {
+        user_id: x(),
+        actor_id: x(),
+        lead_id: x(),
+        kinds: vec![PermissionChangeKind::UserCreated.into(), 0, UNKNOWN],
+        page_size: -1,
+        page_token: String::new(),
+    };
+    bad!(
+        table,
+        client,
+        list_permission_changes,
+        request,
+        ["user_id", "actor_id", "lead_id", "kinds[1]", "kinds[2]", "page_size"]
+    );
 
     let keep_duration = Some(seconds(0));
     let settings = Some(Settings { revocation_policy: UNKNOWN, keep_duration, ..Settings::default() });

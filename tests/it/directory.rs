@@ -1,5 +1,6 @@
 //! Users, groups and their credentials.
 
+mod delegation;
 mod groups;
 mod last_administrator;
 mod tokens;

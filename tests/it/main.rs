@@ -14,5 +14,7 @@ mod killed;
 mod leads;
 mod oracle;
 mod permissions;
+mod revocation_history;
+mod side_channels;
 mod tour;
 mod web;

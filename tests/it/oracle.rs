@@ -1,14 +1,17 @@
-//! Random small companies, played through the RPC of a real server and compared with a model that works every answer out
-//! the slow way.
+//! Random small companies, played through the RPC of two real servers over one database, one with a cache of callers and
+//! one without, and compared with a model that works every answer out the slow way.
 //!
 //! `LEADWARD_SEED` repeats the companies of an earlier run, `LEADWARD_CASES` says how many to make up (25).
 
 mod company;
 mod compare;
+mod explain;
 mod model;
 mod stage;
+mod words;
 
 use std::{
+    cell::Cell,
     env,
     str::FromStr,
     time::{SystemTime, UNIX_EPOCH},
@@ -34,8 +37,9 @@ mod a_random_company_sees_what_the_model_says {
 
 fn run(database: Database) {
     let seed: u64 = setting("LEADWARD_SEED").unwrap_or_else(from_clock);
+    let cases: Option<u32> = setting("LEADWARD_CASES");
     let config = Config {
-        cases: setting("LEADWARD_CASES").unwrap_or(25),
+        cases: cases.unwrap_or(25),
         rng_seed: RngSeed::Fixed(seed),
         failure_persistence: None,
         max_shrink_iters: 1_000,
@@ -46,11 +50,17 @@ fn run(database: Database) {
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     // Each company gets a server of its own: a COMPLETE level would reach the leads of the others.
+    let decisions = Cell::new(0);
     let outcome = TestRunner::new(config).run(&company::company(), |company| {
-        runtime.block_on(stage::play(&company, database)).map_err(TestCaseError::fail)
+        let compared = runtime.block_on(stage::play(&company, database)).map_err(TestCaseError::fail)?;
+        decisions.set(decisions.get() + compared);
+        Ok(())
     });
     match outcome {
-        Ok(()) => {}
+        Ok(()) => {
+            eprintln!("{database:?}: LEADWARD_SEED={seed}, {} decisions compared", decisions.get());
+            assert!(cases.is_some() || decisions.get() >= 1_000, "too few decisions to say anything");
+        }
         Err(TestError::Fail(why, company)) => {
             panic!(
                 "on {database:?}, repeat with LEADWARD_SEED={seed}\n{why}\n\nin the smallest company found:\n{company}"

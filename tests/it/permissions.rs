@@ -1,6 +1,8 @@
 //! What people may do, and where it comes from.
 
+mod changes;
 mod escalation;
+mod explain;
 mod profiles;
 mod settings;
 

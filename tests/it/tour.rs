@@ -1,6 +1,5 @@
 //! The binary as a person meets it: the README's tour word for word; starting, stopping and migrating.
 
-mod process;
 mod readme;
 
 use std::time::Duration;
@@ -9,10 +8,8 @@ use leadward_migrations::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, Database};
 use tempfile::TempDir;
 
-use self::{
-    process::{Serve, Shell, grpcurl, leadward},
-    readme::{missing, steps},
-};
+use self::readme::{missing, steps};
+use crate::support::process::{Serve, Shell, grpcurl, leadward};
 
 const SOON: Duration = Duration::from_secs(10);
 

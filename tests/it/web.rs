@@ -37,12 +37,6 @@ on_both_databases! {
     }
 
     /// Answering as the caller would be the wrong answer to the right question.
-    async fn whoever_asks_to_act_for_another_is_refused(t: TestServer) {
-        let headers = format!("{}x-leadward-on-behalf-of: {}\r\n", authorization(&t), t.admin().id);
-        let answer = post(&t, WHO_AM_I, &headers, &[0; 5]).await;
-        assert!(answer.contains("grpc-status: 3") && !answer.contains("Administrator"), "{answer}");
-    }
-
     async fn a_request_id_of_the_callers_is_kept_where_it_is_plain(t: TestServer) {
         for (given, kept) in [("order-7.retry_1", true), ("a b;<script>", false), (&"x".repeat(65), false)] {
             let headers = format!("{}x-request-id: {given}\r\n", authorization(&t));

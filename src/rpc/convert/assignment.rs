@@ -14,28 +14,36 @@ pub(in crate::rpc) fn access(access: Access) -> proto::LeadAccess {
 }
 
 fn path(path: Path) -> proto::LeadAccessPath {
-    let Path { way, actions, mode, given, expire_time } = path;
+    let Path { way: of, actions, mode, given, expire_time } = path;
     proto::LeadAccessPath {
-        path: match way {
-            Way::Assigned => proto::AccessPath::Assigned,
-            Way::Granted => proto::AccessPath::Granted,
-            Way::Retained => proto::AccessPath::Retained,
-            Way::Group => proto::AccessPath::Group,
-            Way::Unassigned => proto::AccessPath::Unassigned,
-            Way::Complete => proto::AccessPath::Complete,
-            Way::Administrator => proto::AccessPath::Administrator,
-        }
-        .into(),
+        path: way(of).into(),
         actions: actions.into_iter().map(|of| action(of).into()).collect(),
-        mode: match mode {
-            None => proto::GrantMode::Unspecified,
-            Some(GrantMode::Full) => proto::GrantMode::Full,
-            Some(GrantMode::ViewOnly) => proto::GrantMode::ViewOnly,
-        }
-        .into(),
+        mode: grant_mode(mode).into(),
         given_by: id_text(given.map(|(by, _)| by)),
         give_time: given.map(|(_, at)| timestamp(at)),
         expire_time: expire_time.map(timestamp),
+    }
+}
+
+/// A way as sent.
+pub(super) fn way(way: Way) -> proto::AccessPath {
+    match way {
+        Way::Assigned => proto::AccessPath::Assigned,
+        Way::Granted => proto::AccessPath::Granted,
+        Way::Retained => proto::AccessPath::Retained,
+        Way::Group => proto::AccessPath::Group,
+        Way::Unassigned => proto::AccessPath::Unassigned,
+        Way::Complete => proto::AccessPath::Complete,
+        Way::Administrator => proto::AccessPath::Administrator,
+    }
+}
+
+/// What a grant gives as sent; nothing where it is no grant.
+pub(super) fn grant_mode(mode: Option<GrantMode>) -> proto::GrantMode {
+    match mode {
+        None => proto::GrantMode::Unspecified,
+        Some(GrantMode::Full) => proto::GrantMode::Full,
+        Some(GrantMode::ViewOnly) => proto::GrantMode::ViewOnly,
     }
 }
 

@@ -380,8 +380,7 @@ pub(in crate::rpc) fn entry(entry: Entry) -> proto::PickListEntry {
 
 /// A history entry as sent.
 pub(in crate::rpc) fn history_entry(entry: HistoryEntry) -> proto::LeadHistoryEntry {
-    let HistoryEntry { id, lead_id, kind, time, actor_id, changes } = entry;
-    let change = |Change { field, before, after }| proto::FieldChange { field, before, after };
+    let HistoryEntry { id, lead_id, kind, time, actor_id, on_behalf_of, changes } = entry;
     proto::LeadHistoryEntry {
         id: id.to_string(),
         lead_id: lead_id.to_string(),
@@ -400,6 +399,13 @@ pub(in crate::rpc) fn history_entry(entry: HistoryEntry) -> proto::LeadHistoryEn
         .into(),
         time: Some(timestamp(time)),
         actor_id: actor_id.to_string(),
-        changes: changes.into_iter().map(change).collect(),
+        changes: changes.into_iter().map(field_change).collect(),
+        on_behalf_of: id_text(on_behalf_of),
     }
+}
+
+/// A field's change as sent.
+pub(in crate::rpc) fn field_change(change: Change) -> proto::FieldChange {
+    let Change { field, before, after } = change;
+    proto::FieldChange { field, before, after }
 }

@@ -2,15 +2,17 @@
 
 mod assignment;
 mod directory;
+mod explain;
 mod lead;
 mod permission;
+mod permission_change;
 mod time;
 
 use std::{collections::BTreeSet, fmt::Display, str::FromStr};
 
 use prost_types::FieldMask;
 
-pub(super) use self::{assignment::*, directory::*, lead::*, permission::*, time::*};
+pub(super) use self::{assignment::*, directory::*, explain::*, lead::*, permission::*, permission_change::*, time::*};
 use crate::domain::{Error, Result, Violation};
 
 /// The most items of one batch.

@@ -93,25 +93,33 @@ pub(in crate::rpc) fn user_permissions(facts: &Facts) -> proto::UserPermissions 
     }
 }
 
+/// A level in force as sent.
+pub(super) fn level(reach: &Reach) -> proto::AccessLevel {
+    match reach {
+        Reach::None => proto::AccessLevel::None,
+        Reach::Individual { .. } => proto::AccessLevel::Individual,
+        Reach::Groups { .. } => proto::AccessLevel::Groups,
+        Reach::Complete => proto::AccessLevel::Complete,
+    }
+}
+
+/// Where a level comes from as sent.
+pub(super) fn origin(origin: Origin) -> proto::PermissionOrigin {
+    match origin {
+        Origin::Profile => proto::PermissionOrigin::Profile,
+        Origin::User => proto::PermissionOrigin::User,
+        Origin::Administrator => proto::PermissionOrigin::Administrator,
+    }
+}
+
 /// What a user may do as sent.
 pub(in crate::rpc) fn effective(principal: &Principal) -> proto::GetEffectivePermissionsResponse {
     let one = |(of, effective): (Action, &Effective)| proto::EffectivePermission {
         action: action(of).into(),
-        level: match effective.reach {
-            Reach::None => proto::AccessLevel::None,
-            Reach::Individual { .. } => proto::AccessLevel::Individual,
-            Reach::Groups { .. } => proto::AccessLevel::Groups,
-            Reach::Complete => proto::AccessLevel::Complete,
-        }
-        .into(),
+        level: level(&effective.reach).into(),
         group_ids: effective.reach.groups().into_iter().flatten().map(GroupId::to_string).collect(),
         include_unassigned: effective.reach.pool(),
-        origin: match effective.origin {
-            Origin::Profile => proto::PermissionOrigin::Profile,
-            Origin::User => proto::PermissionOrigin::User,
-            Origin::Administrator => proto::PermissionOrigin::Administrator,
-        }
-        .into(),
+        origin: origin(effective.origin).into(),
     };
     proto::GetEffectivePermissionsResponse {
         user_id: principal.user_id.to_string(),
@@ -185,10 +193,15 @@ const SECOND: Duration = Duration::from_secs(1);
 impl Faults {
     /// An action; unspecified means VIEW.
     pub fn action(&mut self, given: i32) -> Action {
+        self.action_of("action", given)
+    }
+
+    /// The same in another field.
+    pub fn action_of(&mut self, field: impl Into<String>, given: i32) -> Action {
         if given == proto::LeadAction::Unspecified as i32 {
             return Action::View;
         }
-        self.some("action", "is not an action", known_action(given)).unwrap_or(Action::View)
+        self.some(field, "is not an action", known_action(given)).unwrap_or(Action::View)
     }
 
     /// Permissions of a list, each action at most once; none stands for SAME_AS_PROFILE, where that may be said.

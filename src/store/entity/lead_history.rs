@@ -9,6 +9,7 @@ pub struct Model {
     pub kind: String,
     pub time: i64,
     pub actor_id: Uuid,
+    pub on_behalf_of: Option<Uuid>,
     pub changes: String,
 }
 

@@ -8,6 +8,7 @@ pub mod lead_access;
 pub mod lead_history;
 pub mod lead_tombstone;
 pub mod permission;
+pub mod permission_change;
 pub mod permission_group;
 pub mod pick_list_entry;
 pub mod profile;

@@ -10,6 +10,7 @@ pub struct Model {
     pub enforce_desks: bool,
     pub update_time: i64,
     pub version: i64,
+    pub rights_version: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -16,6 +16,7 @@ pub struct Model {
     pub update_time: i64,
     pub version: i64,
     pub permissions_version: i64,
+    pub rights_version: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -56,7 +56,8 @@ impl Company {
 
     /// A lead of a kind: a fresh one, but for calls that change nothing.
     pub async fn lead(&self, kind: &str, method: &str) -> String {
-        if ["Get", "BatchGet", "List", "Check"].iter().any(|prefix| method.starts_with(prefix)) {
+        if ["Get", "BatchGet", "List", "Check", "BatchCheck", "Explain"].iter().any(|prefix| method.starts_with(prefix))
+        {
             let fixture = self.fixtures.iter().find(|(fixture, _)| *fixture == kind);
             return fixture.expect("a fixture of each kind").1.clone();
         }

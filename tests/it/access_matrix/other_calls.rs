@@ -1,19 +1,22 @@
 //! The calls that are not about one lead.
 
+use std::collections::BTreeMap;
+
 use leadward::proto::{
-    AccessLevel, AddGroupMembersRequest, CreateApiTokenRequest, CreateGroupRequest, CreateLeadRequest,
-    CreatePickListEntryRequest, CreateProfileRequest, CreateUserRequest, DeactivateUserRequest, DeleteGroupRequest,
-    DeleteProfileRequest, GetEffectivePermissionsRequest, GetProfileRequest, GetSettingsRequest,
-    GetUserPermissionsRequest, GetUserRequest, Group, ImportRow, LeadAction, ListApiTokensRequest,
-    ListAssignedLeadsRequest, ListGroupsRequest, ListPickListEntriesRequest, ListProfilesRequest, ListUsersRequest,
-    PickListEntry, Profile, ReactivateUserRequest, RemoveGroupMembersRequest, RevokeApiTokenRequest, Role, Settings,
-    UpdateGroupRequest, UpdatePickListEntryRequest, UpdateProfileRequest, UpdateSettingsRequest,
-    UpdateUserPermissionsRequest, UpdateUserRequest, User, WhoAmIRequest,
+    AccessCheck, AccessLevel, AddGroupMembersRequest, BatchCheckAccessRequest, CreateApiTokenRequest,
+    CreateGroupRequest, CreateLeadRequest, CreatePickListEntryRequest, CreateProfileRequest, CreateUserRequest,
+    DeactivateUserRequest, DeleteGroupRequest, DeleteProfileRequest, GetEffectivePermissionsRequest, GetProfileRequest,
+    GetSettingsRequest, GetUserPermissionsRequest, GetUserRequest, Group, ImportRow, LeadAction, ListApiTokensRequest,
+    ListAssignedLeadsRequest, ListGroupsRequest, ListPermissionChangesRequest, ListPickListEntriesRequest,
+    ListProfilesRequest, ListUsersRequest, PickListEntry, Profile, ReactivateUserRequest, RemoveGroupMembersRequest,
+    RevokeApiTokenRequest, Role, Settings, UpdateGroupRequest, UpdatePickListEntryRequest, UpdateProfileRequest,
+    UpdateSettingsRequest, UpdateUserPermissionsRequest, UpdateUserRequest, User, WhoAmIRequest,
+    access_check_result::Outcome,
 };
 use tonic::Status;
 
-use super::company::Company;
-use crate::support::{Caller, item_status, named, permission, profile};
+use super::company::{Company, LEADS};
+use crate::support::{Caller, item_status, named, permission, profile, reason};
 
 /// The ways in which a call is made: what it asks for, or about whom.
 pub fn variants(method: &str) -> &'static [&'static str] {
@@ -25,6 +28,7 @@ pub fn variants(method: &str) -> &'static [&'static str] {
         | "GetUserPermissions"
         | "UpdateUserPermissions"
         | "GetEffectivePermissions"
+        | "BatchCheckAccess"
         | "GetUser"
         | "UpdateUser"
         | "DeactivateUser"
@@ -101,6 +105,29 @@ pub async fn call(method: &str, variant: &str, caller: &Caller, company: &Compan
         }
         "GetEffectivePermissions" => {
             permissions.get_effective_permissions(GetEffectivePermissionsRequest { user_id }).await.map(drop)
+        }
+        "ListPermissionChanges" => {
+            permissions.list_permission_changes(ListPermissionChangesRequest::default()).await.map(drop)
+        }
+        "BatchCheckAccess" => {
+            let mut checks = Vec::new();
+            for kind in LEADS {
+                checks.push(AccessCheck { action: LeadAction::Edit.into(), lead_id: company.lead(kind, method).await });
+            }
+            let results =
+                permissions.batch_check_access(BatchCheckAccessRequest { user_id, checks }).await?.into_inner();
+            let words = results.results.iter().map(|result| match &result.outcome {
+                Some(Outcome::Allowed(true)) => "may edit".to_owned(),
+                Some(Outcome::Allowed(false)) => "may not edit".to_owned(),
+                Some(Outcome::Error(error)) => reason(&item_status(error)),
+                None => panic!("no outcome"),
+            });
+            let mut kinds: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+            for (word, kind) in words.zip(LEADS) {
+                kinds.entry(word).or_default().push(kind);
+            }
+            let told: Vec<_> = kinds.iter().map(|(word, kinds)| format!("{word}: {}", kinds.join(", "))).collect();
+            return Ok(told.join("; "));
         }
         "GetSettings" => permissions.get_settings(GetSettingsRequest {}).await.map(drop),
         "UpdateSettings" => {

@@ -1,11 +1,8 @@
-//! A random small company: what is in it, how it is made up and shrunk, and how it reads in a failure.
+//! A random small company: what is in it, how it is made up and shrunk.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use leadward::proto::{AccessLevel, AccessPath, GrantMode, LeadAction, LeadState, RevocationPolicy, Role};
+use leadward::proto::{AccessLevel, GrantMode, LeadAction, RevocationPolicy, Role};
 use proptest::{
     array::{uniform3, uniform8},
     collection::{btree_map, vec},
@@ -19,7 +16,7 @@ use crate::support::ACTIONS;
 pub const PEOPLE: [&str; 6] = ["the administrator", "ana", "bo", "cy", "dee", "eli"];
 pub const GROUPS: [&str; 3] = ["alpha", "beta", "gamma"];
 pub const CUSTOM_PROFILES: [&str; 3] = ["custom-1", "custom-2", "custom-3"];
-const BUILT_IN_PROFILES: [&str; 6] =
+pub const BUILT_IN_PROFILES: [&str; 6] =
     ["pre-sales", "leads-agent", "account-manager", "retention", "manager", "administrator"];
 
 /// People, groups and leads are meant by their places in the lists.
@@ -30,6 +27,8 @@ pub struct Company {
     pub people: Vec<Person>,
     pub leads: Vec<NewLead>,
     pub operations: Vec<Operation>,
+    /// Answers that are turned round in the end, by the smallest change that the service names.
+    pub questions: Vec<Question>,
 }
 
 /// An action that is missing is NONE.
@@ -86,7 +85,7 @@ pub enum Act {
     Delete,
     Assign { policy: Option<RevocationPolicy> },
     Unassign { policy: Option<RevocationPolicy> },
-    Grant { mode: GrantMode, ends: bool },
+    Grant { mode: GrantMode, until: Until },
     Revoke,
     // Only the first administrator does those below, and never to themselves.
     Move { group: Option<usize> },
@@ -94,7 +93,31 @@ pub enum Act {
     Join { group: usize },
     Leave { group: usize },
     ToggleActive,
+    GiveProfile { profile: &'static str },
+    NewToken,
+    ChangeProfile { profile: usize, action: LeadAction, reach: Reach },
+    ToggleGrace { profile: usize },
     SetPolicy { policy: RevocationPolicy },
+}
+
+/// When what was given ends, the earliest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Until {
+    /// Has ended.
+    Past,
+    /// Ends before the next call.
+    Soon,
+    ADay,
+    Year2100,
+    Never,
+}
+
+/// Whether a user may do an action on a lead. Never about the first administrator.
+#[derive(Clone, Copy, Debug)]
+pub struct Question {
+    pub user: usize,
+    pub action: LeadAction,
+    pub lead: usize,
 }
 
 impl Company {
@@ -138,6 +161,10 @@ impl Operation {
             | Act::Join { .. }
             | Act::Leave { .. }
             | Act::ToggleActive
+            | Act::GiveProfile { .. }
+            | Act::NewToken
+            | Act::ChangeProfile { .. }
+            | Act::ToggleGrace { .. }
             | Act::SetPolicy { .. } => true,
             Act::Edit
             | Act::Discard
@@ -153,17 +180,39 @@ impl Operation {
     }
 }
 
+impl Act {
+    /// The one action whose leads it changes, if it is about one.
+    pub fn action(&self) -> Option<LeadAction> {
+        match self {
+            Act::Override { action, .. } | Act::ChangeProfile { action, .. } => Some(*action),
+            _ => None,
+        }
+    }
+}
+
+impl Question {
+    fn settle(self, people: usize, leads: usize) -> Question {
+        Question { user: 1 + self.user % people, lead: self.lead % leads, ..self }
+    }
+}
+
 /// Random companies. Every choice shrinks to its first.
 pub fn company() -> impl Strategy<Value = Company> {
-    (uniform3(profile()), vec(person(), 1..PEOPLE.len()), vec(new_lead(), 1..=10), vec(operation(), 0..=20)).prop_map(
-        |(profiles, people, mut leads, operations)| {
-            for lead in &mut leads {
-                lead.assignee = lead.assignee.map(|user| user % (people.len() + 1));
-            }
-            let operations = operations.into_iter().map(|it| it.settle(people.len(), leads.len())).collect();
-            Company { profiles, people, leads, operations }
-        },
-    )
+    let parts = (
+        uniform3(profile()),
+        vec(person(), 1..PEOPLE.len()),
+        vec(new_lead(), 1..=10),
+        vec(operation(), 0..=24),
+        vec(question(), 1..=2),
+    );
+    parts.prop_map(|(profiles, people, mut leads, operations, questions)| {
+        for lead in &mut leads {
+            lead.assignee = lead.assignee.map(|user| user % (people.len() + 1));
+        }
+        let operations = operations.into_iter().map(|it| it.settle(people.len(), leads.len())).collect();
+        let questions = questions.into_iter().map(|it| it.settle(people.len(), leads.len())).collect();
+        Company { profiles, people, leads, operations, questions }
+    })
 }
 
 fn profile() -> impl Strategy<Value = Profile> {
@@ -196,13 +245,16 @@ fn reach() -> impl Strategy<Value = Reach> {
 }
 
 fn person() -> impl Strategy<Value = Person> {
-    let profile = prop_oneof![2 => select(BUILT_IN_PROFILES.to_vec()), 3 => select(CUSTOM_PROFILES.to_vec())];
     let own = btree_map(select(ACTIONS.to_vec()), reach(), 0..=4);
-    (profile, subsequence(vec![0usize, 1, 2], 0..=2), own).prop_map(|(profile, groups, own)| Person {
+    (profile_name(), subsequence(vec![0usize, 1, 2], 0..=2), own).prop_map(|(profile, groups, own)| Person {
         profile,
         groups,
         own,
     })
+}
+
+fn profile_name() -> impl Strategy<Value = &'static str> {
+    prop_oneof![2 => select(BUILT_IN_PROFILES.to_vec()), 3 => select(CUSTOM_PROFILES.to_vec())]
 }
 
 fn new_lead() -> impl Strategy<Value = NewLead> {
@@ -219,9 +271,19 @@ fn operation() -> impl Strategy<Value = Operation> {
     })
 }
 
+fn question() -> impl Strategy<Value = Question> {
+    (0..PEOPLE.len(), select(ACTIONS.to_vec()), 0..10usize).prop_map(|(user, action, lead)| Question {
+        user,
+        action,
+        lead,
+    })
+}
+
 fn act() -> impl Strategy<Value = Act> {
     let mode = select(vec![GrantMode::Full, GrantMode::ViewOnly]);
+    let until = select(vec![Until::Never, Until::Year2100, Until::Soon]);
     let own = proptest::option::of(reach());
+    let profile = 0..CUSTOM_PROFILES.len();
     prop_oneof![
         2 => Just(Act::Edit),
         3 => Just(Act::Discard),
@@ -231,13 +293,18 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Delete),
         6 => proptest::option::of(policy()).prop_map(|policy| Act::Assign { policy }),
         2 => proptest::option::of(policy()).prop_map(|policy| Act::Unassign { policy }),
-        5 => (mode, any::<bool>()).prop_map(|(mode, ends)| Act::Grant { mode, ends }),
+        5 => (mode, until).prop_map(|(mode, until)| Act::Grant { mode, until }),
         5 => Just(Act::Revoke),
         2 => maybe_group().prop_map(|group| Act::Move { group }),
         2 => (select(ACTIONS.to_vec()), own).prop_map(|(action, own)| Act::Override { action, own }),
         1 => (0..GROUPS.len()).prop_map(|group| Act::Join { group }),
         1 => (0..GROUPS.len()).prop_map(|group| Act::Leave { group }),
         1 => Just(Act::ToggleActive),
+        2 => profile_name().prop_map(|profile| Act::GiveProfile { profile }),
+        1 => Just(Act::NewToken),
+        2 => (profile.clone(), select(ACTIONS.to_vec()), reach())
+            .prop_map(|(profile, action, reach)| Act::ChangeProfile { profile, action, reach }),
+        1 => profile.prop_map(|profile| Act::ToggleGrace { profile }),
         1 => policy().prop_map(|policy| Act::SetPolicy { policy }),
     ]
 }
@@ -253,103 +320,4 @@ fn policy() -> impl Strategy<Value = RevocationPolicy> {
 
 fn maybe_group() -> impl Strategy<Value = Option<usize>> {
     proptest::option::of(0..GROUPS.len())
-}
-
-pub fn lead_name(lead: usize) -> String {
-    format!("lead-{}", lead + 1)
-}
-
-/// The facts of a lead that decide who reaches it.
-pub fn facts(state: LeadState, assignee: Option<&str>, group: Option<&str>) -> String {
-    format!("{state:?}, assignee {}, group {}", assignee.unwrap_or("none"), group.unwrap_or("none"))
-}
-
-/// One way in which a user reaches a lead.
-pub fn way(path: AccessPath, mode: Option<GrantMode>, ends: bool, actions: &[LeadAction]) -> String {
-    let mode = mode.map(|mode| format!(" {mode:?}")).unwrap_or_default();
-    let ends = if ends { " until a time" } else { "" };
-    format!("{path:?}{mode}{ends} gives {actions:?}")
-}
-
-impl fmt::Display for Company {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, profile) in CUSTOM_PROFILES.iter().zip(&self.profiles) {
-            if self.people.iter().any(|person| person.profile == *name) {
-                writeln!(f, "profile {name}: {profile}")?;
-            }
-        }
-        for (name, person) in PEOPLE[1..].iter().zip(&self.people) {
-            writeln!(f, "{name}: {person}")?;
-        }
-        for (n, lead) in self.leads.iter().enumerate() {
-            let (assignee, group) = (lead.assignee.map(|user| PEOPLE[user]), lead.group.map(|group| GROUPS[group]));
-            writeln!(f, "{}: {}", lead_name(n), facts(LeadState::Active, assignee, group))?;
-        }
-        for (n, operation) in self.operations.iter().enumerate() {
-            writeln!(f, "{}. {operation}", n + 1)?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Profile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.role)?;
-        if self.manages_access {
-            write!(f, ", MANAGE_LEAD_ACCESS")?;
-        }
-        if self.grace_ends {
-            write!(f, ", resolved_grace 0 s")?;
-        }
-        self.reaches.iter().try_for_each(|(action, reach)| write!(f, ", {action:?} {reach}"))
-    }
-}
-
-impl fmt::Display for Person {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "profile {}", self.profile)?;
-        self.groups.iter().try_for_each(|group| write!(f, ", in {}", GROUPS[*group]))?;
-        self.own.iter().try_for_each(|(action, reach)| write!(f, ", own {action:?} {reach}"))
-    }
-}
-
-impl fmt::Display for Reach {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let groups = self.groups.iter().map(|group| GROUPS[*group]);
-        let own_groups = self.member_groups.then_some("own groups");
-        let unassigned = self.unassigned.then_some("unassigned");
-        let parameters: Vec<&str> = groups.chain(own_groups).chain(unassigned).collect();
-        write!(f, "{:?}", self.level)?;
-        if parameters.is_empty() { Ok(()) } else { write!(f, " ({})", parameters.join(" + ")) }
-    }
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (caller, lead, user) = (PEOPLE[self.caller], lead_name(self.lead), PEOPLE[self.user]);
-        match &self.act {
-            Act::Edit => write!(f, "{caller} edits {lead}"),
-            Act::Discard => write!(f, "{caller} discards {lead}"),
-            Act::Retrieve => write!(f, "{caller} retrieves {lead}"),
-            Act::Resolve => write!(f, "{caller} resolves {lead}"),
-            Act::Reopen => write!(f, "{caller} reopens {lead}"),
-            Act::Delete => write!(f, "{caller} deletes {lead}"),
-            Act::Assign { policy: None } => write!(f, "{caller} assigns {lead} to {user}"),
-            Act::Assign { policy: Some(policy) } => write!(f, "{caller} assigns {lead} to {user} with {policy:?}"),
-            Act::Unassign { policy: None } => write!(f, "{caller} unassigns {lead}"),
-            Act::Unassign { policy: Some(policy) } => write!(f, "{caller} unassigns {lead} with {policy:?}"),
-            Act::Grant { mode, ends: false } => write!(f, "{caller} grants {lead} to {user}, {mode:?}"),
-            Act::Grant { mode, ends: true } => write!(f, "{caller} grants {lead} to {user}, {mode:?}, until 2100"),
-            Act::Revoke => write!(f, "{caller} revokes {lead} from {user}"),
-            Act::Move { group } => {
-                write!(f, "{caller} moves {lead} to group {}", group.map_or("none", |it| GROUPS[it]))
-            }
-            Act::Override { action, own: None } => write!(f, "{caller} sets {action:?} of {user} to same as profile"),
-            Act::Override { action, own: Some(own) } => write!(f, "{caller} sets {action:?} of {user} to {own}"),
-            Act::Join { group } => write!(f, "{caller} adds {user} to {}", GROUPS[*group]),
-            Act::Leave { group } => write!(f, "{caller} removes {user} from {}", GROUPS[*group]),
-            Act::ToggleActive => write!(f, "{caller} deactivates {user}, or reactivates them"),
-            Act::SetPolicy { policy } => write!(f, "{caller} sets the revocation policy to {policy:?}"),
-        }
-    }
 }

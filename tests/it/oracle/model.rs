@@ -1,5 +1,8 @@
 //! What a company should answer, worked out the slow way from the contract: every user, action and lead by itself.
 
+mod changes;
+mod reasons;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     iter,
@@ -7,16 +10,17 @@ use std::{
 
 use leadward::proto::{AccessLevel, AccessPath, GrantMode, LeadAction, LeadState, RevocationPolicy, Role};
 
-use super::company::{
-    Act, CUSTOM_PROFILES, Company, GROUPS, NewLead, Operation, PEOPLE, Profile, Reach, Reaches, facts, way,
+use super::{
+    company::{BUILT_IN_PROFILES, CUSTOM_PROFILES, Company, GROUPS, NewLead, PEOPLE, Profile, Reach, Reaches, Until},
+    words::{facts, way},
 };
 use crate::support::ACTIONS;
 
-/// Done, or the reason of the refusal.
-pub type Answer = Result<(), &'static str>;
+pub use reasons::Reasons;
 
 #[derive(Clone)]
 pub struct Model {
+    profiles: BTreeMap<&'static str, Profile>,
     users: Vec<User>,
     /// `None`: deleted.
     leads: Vec<Option<Lead>>,
@@ -25,10 +29,7 @@ pub struct Model {
 
 #[derive(Clone)]
 struct User {
-    role: Role,
-    manages_access: bool,
-    grace_ends: bool,
-    profile: Reaches,
+    profile: &'static str,
     own: Reaches,
     groups: BTreeSet<usize>,
     active: bool,
@@ -50,16 +51,18 @@ enum Row {
     Given {
         by: AccessPath,
         mode: GrantMode,
-        ends: bool,
+        until: Until,
     },
 }
 
 impl Model {
     /// The people with their profiles; no settings, members or leads yet.
     pub fn new(company: &Company) -> Model {
-        let profiles = iter::once("administrator").chain(company.people.iter().map(|person| person.profile));
-        let users = profiles.map(|profile| User::new(profile_named(profile, company))).collect();
-        Model { users, leads: Vec::new(), policy: RevocationPolicy::Revoke }
+        let built_in = BUILT_IN_PROFILES.map(|name| (name, built_in(name)));
+        let profiles = built_in.into_iter().chain(CUSTOM_PROFILES.into_iter().zip(company.profiles.clone())).collect();
+        let names = iter::once("administrator").chain(company.people.iter().map(|person| person.profile));
+        let user = |profile| User { profile, own: Reaches::new(), groups: BTreeSet::new(), active: true };
+        Model { profiles, users: names.map(user).collect(), leads: Vec::new(), policy: RevocationPolicy::Revoke }
     }
 
     /// Adds a lead and says who gets it.
@@ -80,6 +83,16 @@ impl Model {
 
     pub fn exists(&self, lead: usize) -> bool {
         self.leads[lead].is_some()
+    }
+
+    /// Whether a lead can be given to another.
+    pub fn is_movable(&self, lead: usize) -> bool {
+        self.leads[lead].as_ref().is_some_and(|lead| lead.state != LeadState::Discarded)
+    }
+
+    /// Whether a profile's `resolved_grace` is 0 s.
+    pub fn grace_ends(&self, profile: &str) -> bool {
+        self.profiles[profile].grace_ends
     }
 
     /// The policy of a reassignment that asks for `asked`.
@@ -142,43 +155,55 @@ impl Model {
             if actions.is_empty() {
                 continue;
             }
-            let row = self.leads[lead].as_ref().and_then(|lead| lead.rows.get(&who));
-            let (mode, ends) = match row {
-                Some(Row::Given { by, mode, ends }) if *by == path => (Some(*mode), *ends),
-                _ => (None, false),
-            };
+            let (mode, ends) = self.given(who, lead, path);
             paths.push(way(path, mode, ends, &actions));
         }
         paths.sort();
         paths
     }
 
+    /// What was given by a way, and whether it ends by itself.
+    fn given(&self, who: usize, lead: usize, path: AccessPath) -> (Option<GrantMode>, bool) {
+        match self.row(who, lead) {
+            Some(Row::Given { by, mode, until }) if *by == path => (Some(*mode), *until != Until::Never),
+            _ => (None, false),
+        }
+    }
+
     /// Every way in which a user may do one action on a lead.
     fn ways(&self, who: usize, action: LeadAction, lead: usize) -> Vec<AccessPath> {
-        let user = &self.users[who];
-        let (Some(reach), Some(lead), true) = (user.reach(action), &self.leads[lead], user.active) else {
+        if self.is_active(who) { self.ways_if_active(who, action, lead) } else { Vec::new() }
+    }
+
+    fn ways_if_active(&self, who: usize, action: LeadAction, lead: usize) -> Vec<AccessPath> {
+        if self.reach(who, action).is_none() || !self.exists(lead) {
             return Vec::new();
-        };
-        let administrator = user.role == Role::Administrator;
-        let row = lead.rows.get(&who);
+        }
         let mut ways = Vec::new();
-        if lead.assignee == Some(who) && !(user.grace_ends && lead.state == LeadState::Resolved) {
+        if self.assignee(lead) == Some(who) && !self.has_lapsed(who, lead) {
             ways.push(AccessPath::Assigned);
         }
-        if let Some(Row::Given { by, mode, .. }) = row
+        let row = self.row(who, lead);
+        if let Some(Row::Given { by, mode, until }) = row
+            && *until != Until::Past
             && (*mode == GrantMode::Full || action == LeadAction::View)
         {
             ways.push(*by);
         }
-        if administrator {
+        if self.is_administrator(who) {
             ways.push(AccessPath::Administrator);
-            return ways;
+        } else if !matches!(row, Some(Row::Blocked)) {
+            ways.extend(self.ways_by_level(who, action, lead));
         }
-        if let Some(Row::Blocked) = row {
-            return ways;
-        }
-        let in_reach =
-            |group: usize| reach.groups.contains(&group) || reach.member_groups && user.groups.contains(&group);
+        ways
+    }
+
+    /// What a level gives beside the individual set, where nothing blocks it.
+    fn ways_by_level(&self, who: usize, action: LeadAction, lead: usize) -> Vec<AccessPath> {
+        let (Some(reach), Some(lead)) = (self.reach(who, action), &self.leads[lead]) else { return Vec::new() };
+        let groups = &self.users[who].groups;
+        let in_reach = |group: usize| reach.groups.contains(&group) || reach.member_groups && groups.contains(&group);
+        let mut ways = Vec::new();
         if reach.level == AccessLevel::Groups && lead.group.is_some_and(in_reach) {
             ways.push(AccessPath::Group);
         }
@@ -191,193 +216,31 @@ impl Model {
         ways
     }
 
-    /// Does the operation and foretells its answer. A refused one changes nothing.
-    pub fn apply(&mut self, operation: &Operation) -> Answer {
-        let Operation { caller, lead, user, ref act } = *operation;
-        if !self.users[caller].active {
-            return Err("NOT_AUTHENTICATED");
-        }
-        match act {
-            Act::Edit => self.permitted(caller, LeadAction::Edit, lead)?,
-            Act::Discard => {
-                self.change_state(operation, LeadAction::Discard, LeadState::Active, LeadState::Discarded)?
-            }
-            Act::Retrieve => {
-                self.change_state(operation, LeadAction::Retrieve, LeadState::Discarded, LeadState::Active)?;
-                let assignee = self.assignee(lead).filter(|user| self.is_active(*user));
-                self.lead_mut(lead).assignee = assignee;
-            }
-            Act::Resolve => {
-                self.change_state(operation, LeadAction::Resolve, LeadState::Active, LeadState::Resolved)?
-            }
-            Act::Reopen => self.change_state(operation, LeadAction::Resolve, LeadState::Resolved, LeadState::Active)?,
-            Act::Delete => {
-                self.permitted(caller, LeadAction::Delete, lead)?;
-                self.leads[lead] = None;
-            }
-            Act::Assign { policy } => self.assign(operation, *policy)?,
-            Act::Unassign { policy } => {
-                self.may_move(operation, *policy)?;
-                self.take_from_assignee(lead, *policy);
-            }
-            Act::Grant { mode, ends } => {
-                self.manages_lead(operation)?;
-                self.may_configure(operation)?;
-                self.may_give(operation, *mode, *ends)?;
-                if !self.users[user].active {
-                    return Err("INELIGIBLE_ASSIGNEE");
-                }
-                self.lead_mut(lead).rows.insert(user, Row::Given { by: AccessPath::Granted, mode: *mode, ends: *ends });
-            }
-            Act::Revoke => {
-                self.manages_lead(operation)?;
-                if self.users[user].role == Role::Administrator || self.assignee(lead) == Some(user) {
-                    return Err("REVOCATION_REFUSED");
-                }
-                self.may_configure(operation)?;
-                self.lead_mut(lead).rows.insert(user, Row::Blocked);
-            }
-            Act::Move { group } => {
-                self.permitted(caller, LeadAction::Edit, lead)?;
-                self.lead_mut(lead).group = *group;
-            }
-            Act::Override { action, own } => {
-                let user = &mut self.users[user];
-                if user.role == Role::Administrator {
-                    return Err("FIXED");
-                }
-                match own {
-                    Some(own) => user.own.insert(*action, own.clone()),
-                    None => user.own.remove(action),
-                };
-            }
-            Act::Join { group } => _ = self.users[user].groups.insert(*group),
-            Act::Leave { group } => _ = self.users[user].groups.remove(group),
-            Act::ToggleActive => self.users[user].active = !self.users[user].active,
-            Act::SetPolicy { policy } => self.policy = *policy,
-        }
-        Ok(())
+    /// Whether the lead was resolved longer ago than the user's grace. The hour of leads-agent outlasts a test.
+    fn has_lapsed(&self, who: usize, lead: usize) -> bool {
+        self.profile(who).grace_ends && self.leads[lead].as_ref().is_some_and(|it| it.state == LeadState::Resolved)
     }
 
-    fn permitted(&self, caller: usize, action: LeadAction, lead: usize) -> Answer {
-        if self.covers(caller, action, lead) {
-            Ok(())
-        } else if self.covers(caller, LeadAction::View, lead) {
-            Err("ACTION_NOT_PERMITTED")
-        } else {
-            Err("LEAD_NOT_FOUND")
-        }
+    /// `None`: no lead. An administrator's own settings don't count.
+    fn reach(&self, who: usize, action: LeadAction) -> Option<&Reach> {
+        let own = self.users[who].own.get(&action).filter(|_| !self.is_administrator(who));
+        own.or(self.profile(who).reaches.get(&action)).filter(|reach| reach.level != AccessLevel::None)
     }
 
-    fn change_state(&mut self, operation: &Operation, action: LeadAction, from: LeadState, to: LeadState) -> Answer {
-        self.permitted(operation.caller, action, operation.lead)?;
-        let lead = self.lead_mut(operation.lead);
-        if lead.state != from {
-            return Err("LEAD_STATE");
-        }
-        lead.state = to;
-        Ok(())
+    fn row(&self, who: usize, lead: usize) -> Option<&Row> {
+        self.leads[lead].as_ref()?.rows.get(&who)
     }
 
-    fn assign(&mut self, operation: &Operation, policy: Option<RevocationPolicy>) -> Answer {
-        let Operation { lead, user, .. } = *operation;
-        self.may_move(operation, policy)?;
-        if self.assignee(lead) == Some(user) {
-            return Ok(());
-        }
-        if !self.is_eligible(user) {
-            return Err("INELIGIBLE_ASSIGNEE");
-        }
-        self.take_from_assignee(lead, policy);
-        let lead = self.lead_mut(lead);
-        lead.assignee = Some(user);
-        lead.state = LeadState::Active;
-        if let Some(Row::Blocked) = lead.rows.get(&user) {
-            lead.rows.remove(&user);
-        }
-        Ok(())
+    fn profile(&self, who: usize) -> &Profile {
+        &self.profiles[self.users[who].profile]
     }
 
-    /// Whether the caller may give the lead to somebody, or to nobody.
-    fn may_move(&self, operation: &Operation, policy: Option<RevocationPolicy>) -> Answer {
-        if policy.is_some() && !self.manages_access(operation.caller) {
-            return Err("CAPABILITY_REQUIRED");
-        }
-        self.permitted(operation.caller, LeadAction::Assign, operation.lead)?;
-        match self.leads[operation.lead] {
-            Some(Lead { state: LeadState::Discarded, .. }) => Err("LEAD_STATE"),
-            _ => Ok(()),
-        }
-    }
-
-    fn take_from_assignee(&mut self, lead: usize, policy: Option<RevocationPolicy>) {
-        let policy = self.policy(policy);
-        let lead = self.lead_mut(lead);
-        let Some(previous) = lead.assignee.take() else { return };
-        let (mode, ends) = match policy {
-            RevocationPolicy::Keep => (GrantMode::Full, false),
-            RevocationPolicy::KeepViewOnly => (GrantMode::ViewOnly, false),
-            RevocationPolicy::KeepUntil => (GrantMode::Full, true),
-            RevocationPolicy::Revoke | RevocationPolicy::Unspecified => {
-                lead.rows.remove(&previous);
-                return;
-            }
-        };
-        lead.rows.insert(previous, Row::Given { by: AccessPath::Retained, mode, ends });
-    }
-
-    fn manages_lead(&self, operation: &Operation) -> Answer {
-        if !self.manages_access(operation.caller) {
-            return Err("CAPABILITY_REQUIRED");
-        }
-        self.permitted(operation.caller, LeadAction::View, operation.lead)
-    }
-
-    /// A grant gives no action that the granter doesn't have on the lead, and none for longer.
-    fn may_give(&self, operation: &Operation, mode: GrantMode, ends: bool) -> Answer {
-        let (caller, user) = (operation.caller, &self.users[operation.user]);
-        let lead = self.leads[operation.lead].as_ref().expect("a lead that may be viewed is there");
-        let mine_ends = matches!(lead.rows.get(&caller), Some(Row::Given { ends: true, .. }));
-        let lasts = |way: &AccessPath| ends || !mine_ends || !matches!(way, AccessPath::Granted | AccessPath::Retained);
-        let gives = |action: &LeadAction| {
-            user.active && user.reach(*action).is_some() && (mode == GrantMode::Full || *action == LeadAction::View)
-        };
-        let holds = |action: LeadAction| self.ways(caller, action, operation.lead).iter().any(lasts);
-        if !ACTIONS.into_iter().filter(gives).all(holds) {
-            return Err("ESCALATION");
-        }
-        // Lifting a block gives back what the levels reach, without an end.
-        if !matches!(lead.rows.get(&operation.user), Some(Row::Blocked)) {
-            return Ok(());
-        }
-        let mut lifted = self.clone();
-        lifted.lead_mut(operation.lead).rows.remove(&operation.user);
-        let given_back = |action: &LeadAction| lifted.covers(operation.user, *action, operation.lead);
-        let lasts = |way: &AccessPath| !mine_ends || !matches!(way, AccessPath::Granted | AccessPath::Retained);
-        let holds = |action: LeadAction| self.ways(caller, action, operation.lead).iter().any(lasts);
-        if ACTIONS.into_iter().filter(given_back).all(holds) { Ok(()) } else { Err("ESCALATION") }
-    }
-
-    fn may_configure(&self, operation: &Operation) -> Answer {
-        let (caller, user) = (operation.caller, operation.user);
-        if caller == user {
-            return Err("SELF_CONFIGURATION");
-        }
-        // Roles are numbered from the highest down.
-        let (mine, theirs) = (self.users[caller].role, self.users[user].role);
-        if mine != Role::Administrator && theirs as i32 <= mine as i32 {
-            return Err("ROLE_NOT_BELOW");
-        }
-        Ok(())
-    }
-
-    fn manages_access(&self, who: usize) -> bool {
-        self.users[who].manages_access
+    fn is_administrator(&self, who: usize) -> bool {
+        self.profile(who).role == Role::Administrator
     }
 
     fn is_eligible(&self, who: usize) -> bool {
-        let user = &self.users[who];
-        user.active && user.reach(LeadAction::View).is_some()
+        self.is_active(who) && self.reach(who, LeadAction::View).is_some()
     }
 
     fn lead_mut(&mut self, lead: usize) -> &mut Lead {
@@ -385,30 +248,8 @@ impl Model {
     }
 }
 
-impl User {
-    fn new(profile: Profile) -> User {
-        User {
-            role: profile.role,
-            manages_access: profile.manages_access,
-            grace_ends: profile.grace_ends,
-            profile: profile.reaches,
-            own: Reaches::new(),
-            groups: BTreeSet::new(),
-            active: true,
-        }
-    }
-
-    /// `None`: no lead.
-    fn reach(&self, action: LeadAction) -> Option<&Reach> {
-        self.own.get(&action).or(self.profile.get(&action)).filter(|reach| reach.level != AccessLevel::None)
-    }
-}
-
-/// The built-in profiles are the table of the contract. The hour of grace of leads-agent outlasts a test.
-fn profile_named(name: &str, company: &Company) -> Profile {
-    if let Some(n) = CUSTOM_PROFILES.iter().position(|custom| *custom == name) {
-        return company.profiles[n].clone();
-    }
+/// The table of the contract.
+fn built_in(name: &str) -> Profile {
     let (role, level, actions) = match name {
         "administrator" => (Role::Administrator, AccessLevel::Complete, ACTIONS.to_vec()),
         "manager" => (Role::Manager, AccessLevel::Complete, ACTIONS.to_vec()),

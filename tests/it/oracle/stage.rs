@@ -1,31 +1,54 @@
-//! A company on a real server: built and played through the RPC, each answer compared with the model's.
+//! A company on two real servers over one database: built and played through the RPC, each answer compared with the
+//! model's.
 
-use std::fmt::Debug;
+mod calls;
 
-use leadward::proto::{
-    AccessLevel, AccessPath, AddGroupMembersRequest, AssignLeadRequest, Capability, DeactivateUserRequest,
-    GrantLeadAccessRequest, GrantMode, Lead, LeadAccessPath, LeadAction, Permission, PreviousAssignee,
-    Profile as ProfileMessage, ReactivateUserRequest, RemoveGroupMembersRequest, RevocationPolicy, Settings,
-    UnassignLeadRequest, UpdateSettingsRequest, UpdateUserPermissionsRequest,
+use std::{
+    collections::BTreeMap,
+    fmt::Debug,
+    sync::atomic::{AtomicUsize, Ordering},
 };
-use prost_types::{Duration, FieldMask, Timestamp};
+
+use leadward::{
+    access::Engine,
+    proto::{
+        AccessPath, GrantMode, Lead, LeadAccessPath, LeadAction, ListProfilesRequest, PreviousAssignee, WhoAmIRequest,
+    },
+};
+use prost_types::Timestamp;
 use tonic::Status;
 
 use super::{
-    company::{Act, CUSTOM_PROFILES, Company, GROUPS, Operation, PEOPLE, Profile, Reach, facts, lead_name, way},
-    compare,
+    company::{Act, CUSTOM_PROFILES, Company, GROUPS, Operation, PEOPLE},
+    compare, explain,
     model::Model,
+    words::{facts, lead_name, way},
 };
-use crate::support::{Caller, Database, TestServer, reason};
+use crate::support::{ACTIONS, Caller, Database, RunningServer, TestServer, reason};
 
-/// A server, the model of what it should answer, and the identifiers of all that is in both, by place.
+const SERVERS: [&str; 2] = ["the server with a cache", "the server without a cache"];
+
+/// Two servers, the model of what they should answer, and the identifiers of all that is in them, by place.
 pub struct Stage {
     pub model: Model,
-    pub callers: Vec<Caller>,
     pub leads: Vec<String>,
+    pub profiles: BTreeMap<String, String>,
     groups: Vec<String>,
-    /// Stops when dropped.
-    _server: TestServer,
+    /// Everyone as a caller of each server.
+    callers: [Vec<Caller>; 2],
+    operations: usize,
+    decisions: AtomicUsize,
+    /// They stop when dropped, this one before the other takes the database away.
+    _uncached: RunningServer,
+    _cached: TestServer,
+}
+
+/// One of the servers, and everyone as its caller.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    pub stage: &'a Stage,
+    pub server: &'static str,
+    pub callers: &'a [Caller],
 }
 
 /// What an answer shows beside that the call was done.
@@ -34,15 +57,21 @@ struct Seen {
     lead: Option<Lead>,
     previous: Option<PreviousAssignee>,
     paths: Option<Vec<LeadAccessPath>>,
+    token: Option<String>,
 }
 
-/// Builds the company, does its operations and compares every answer; `Err` says the first difference.
-pub async fn play(company: &Company, database: Database) -> Result<(), String> {
+/// Builds the company, does its operations and compares every answer; says how many decisions were compared, or the first
+/// difference.
+pub async fn play(company: &Company, database: Database) -> Result<usize, String> {
     let mut stage = Stage::build(company, database).await?;
     for operation in &company.operations {
         stage.perform(operation).await?;
     }
-    compare::everything(&stage).await
+    compare::everything(&stage).await?;
+    for question in &company.questions {
+        explain::turn_round(&mut stage, question).await?;
+    }
+    Ok(stage.decisions.into_inner())
 }
 
 impl Stage {
@@ -54,15 +83,30 @@ impl Stage {
             groups.push(server.group(name, &[]).await);
         }
         for (name, profile) in CUSTOM_PROFILES.iter().zip(&company.profiles) {
-            server.create_profile(profile_message(name, profile, &groups)).await;
+            server.create_profile(calls::profile_message(name, profile, &groups)).await;
         }
+        let listed = ListProfilesRequest { page_size: 1_000, ..ListProfilesRequest::default() };
+        let listed = administrator.permissions().list_profiles(listed).await.unwrap().into_inner().profiles;
+        let profiles = listed.into_iter().map(|profile| (profile.name().to_owned(), profile.id)).collect();
         let mut callers = vec![administrator.clone()];
         for (name, person) in PEOPLE[1..].iter().zip(&company.people) {
             callers.push(server.user(name, person.profile).await);
         }
+        let engine = Engine { cache: false, ..Engine::default() };
+        let uncached = RunningServer::start_with(server.database_url(), engine).await;
+        let beside = callers.iter().map(|caller| caller.at_server(uncached.addr())).collect();
 
-        let model = Model::new(company);
-        let mut stage = Stage { model, callers, leads: Vec::new(), groups, _server: server };
+        let mut stage = Stage {
+            model: Model::new(company),
+            leads: Vec::new(),
+            profiles,
+            groups,
+            callers: [callers, beside],
+            operations: 0,
+            decisions: AtomicUsize::new(0),
+            _uncached: uncached,
+            _cached: server,
+        };
         for operation in &company.setup() {
             stage.perform(operation).await?;
         }
@@ -71,7 +115,7 @@ impl Stage {
             let lead = Lead {
                 name: Some(lead_name(n)),
                 group_id: new.group.map(|group| stage.groups[group].clone()),
-                assignee_id: assignee.map(|user| stage.callers[user].id.clone()).unwrap_or_default(),
+                assignee_id: assignee.map(|user| stage.id(user).to_owned()).unwrap_or_default(),
                 ..Lead::default()
             };
             stage.leads.push(administrator.create_lead(lead).await.unwrap().id);
@@ -79,18 +123,43 @@ impl Stage {
         Ok(stage)
     }
 
-    async fn perform(&mut self, operation: &Operation) -> Result<(), String> {
+    /// Does an operation at one of the servers, by turns. The one with a cache knows every caller from before.
+    pub async fn perform(&mut self, operation: &Operation) -> Result<(), String> {
+        self.operations += 1;
         let before = self.model.assignee(operation.lead);
         let expected = self.model.apply(operation);
-        let difference = match (expected, self.send(operation).await) {
-            (Ok(()), Ok(seen)) => self.judge(operation, before, &seen).err(),
-            (Ok(()), Err(status)) => Some(format!("expected it to be done, got {}", refusal(&status))),
+        let answer = self.send(operation).await;
+        let difference = match (expected, &answer) {
+            (Ok(()), Ok(seen)) => self.judge(operation, before, seen).err(),
+            (Ok(()), Err(status)) => Some(format!("expected it to be done, got {}", refusal(status))),
             (Err(expected), Ok(_)) => Some(format!("expected {expected}, but it was done")),
             (Err(expected), Err(status)) => {
-                (reason(&status) != expected).then(|| format!("expected {expected}, got {}", refusal(&status)))
+                (reason(status) != expected).then(|| format!("expected {expected}, got {}", refusal(status)))
             }
         };
-        difference.map_or(Ok(()), |difference| Err(format!("when {operation}: {difference}")))
+        if let Some(difference) = difference {
+            return Err(format!("when {operation}: {difference}"));
+        }
+        self.model.let_a_moment_pass();
+        if let Ok(Seen { token: Some(token), .. }) = answer {
+            self.change_token(operation.user, &token).await?;
+        }
+        let [cached, _] = self.sites();
+        let glance =
+            compare::glance(cached, operation.act.action().unwrap_or(ACTIONS[self.operations % ACTIONS.len()]));
+        glance.await.map_err(|difference| format!("after {operation}: {difference}"))
+    }
+
+    /// The old token has been revoked, and must be of no use at once.
+    async fn change_token(&mut self, user: usize, token: &str) -> Result<(), String> {
+        for callers in &mut self.callers {
+            let answer = callers[user].directory().who_am_i(WhoAmIRequest {}).await;
+            let answer = answer.map(drop).map_err(|status| reason(&status));
+            let what = format!("{}, whose token was revoked, calls", PEOPLE[user]);
+            same(&what, &Err("NOT_AUTHENTICATED".to_owned()), &answer)?;
+            callers[user].token = token.to_owned();
+        }
+        Ok(())
     }
 
     /// Compares what the answer shows with the model as it is after the operation.
@@ -121,95 +190,34 @@ impl Stage {
         }
     }
 
-    async fn send(&self, operation: &Operation) -> Result<Seen, Status> {
-        let caller = &self.callers[operation.caller];
-        let user = &self.callers[operation.user];
-        let (user_id, user_ids) = (user.id.clone(), vec![user.id.clone()]);
-        // Groups are joined before there are leads.
-        let lead_id = self.leads.get(operation.lead).cloned().unwrap_or_default();
-        match &operation.act {
-            Act::Edit => {
-                let lead = Lead { id: lead_id, campaign: Some("autumn".to_owned()), ..Lead::default() };
-                caller.update_lead(lead, &["campaign"]).await.map(Seen::lead)
-            }
-            Act::Discard => caller.discard(&lead_id).await.map(Seen::lead),
-            Act::Retrieve => caller.retrieve(&lead_id).await.map(Seen::lead),
-            Act::Resolve => caller.resolve(&lead_id).await.map(Seen::lead),
-            Act::Reopen => caller.reopen(&lead_id).await.map(Seen::lead),
-            Act::Delete => caller.delete(&lead_id).await.map(|()| Seen::default()),
-            Act::Assign { policy } => {
-                let request = AssignLeadRequest {
-                    lead_id,
-                    assignee_id: user_id,
-                    revocation_policy: policy.unwrap_or_default() as i32,
-                    keep_duration: policy.and_then(keep_duration),
-                    ..AssignLeadRequest::default()
-                };
-                let answer = caller.assignments().assign_lead(request).await?.into_inner();
-                Ok(Seen { lead: answer.lead, previous: answer.previous_assignee, paths: None })
-            }
-            Act::Unassign { policy } => {
-                let request = UnassignLeadRequest {
-                    lead_id,
-                    revocation_policy: policy.unwrap_or_default() as i32,
-                    keep_duration: policy.and_then(keep_duration),
-                    ..UnassignLeadRequest::default()
-                };
-                let answer = caller.assignments().unassign_lead(request).await?.into_inner();
-                Ok(Seen { lead: answer.lead, previous: answer.previous_assignee, paths: None })
-            }
-            Act::Grant { mode, ends } => {
-                let expire_time = ends.then_some(Timestamp { seconds: 4_102_444_800, nanos: 0 });
-                let request = GrantLeadAccessRequest { lead_id, user_id, mode: *mode as i32, expire_time };
-                let answer = caller.assignments().grant_lead_access(request).await?.into_inner();
-                Ok(Seen { paths: Some(answer.access.unwrap_or_default().paths), ..Seen::default() })
-            }
-            Act::Revoke => caller.revoke(&lead_id, user).await.map(|()| Seen::default()),
-            Act::Move { group } => {
-                let group_id = group.map(|group| self.groups[group].clone());
-                caller
-                    .update_lead(Lead { id: lead_id, group_id, ..Lead::default() }, &["group_id"])
-                    .await
-                    .map(Seen::lead)
-            }
-            Act::Override { action, own } => {
-                let same_as_profile = Reach::plain(AccessLevel::SameAsProfile);
-                let permissions = vec![permission(*action, own.as_ref().unwrap_or(&same_as_profile), &self.groups)];
-                let request = UpdateUserPermissionsRequest { user_id, permissions, ..Default::default() };
-                caller.permissions().update_user_permissions(request).await.map(|_| Seen::default())
-            }
-            Act::Join { group } => {
-                let request = AddGroupMembersRequest { group_id: self.groups[*group].clone(), user_ids };
-                caller.directory().add_group_members(request).await.map(|_| Seen::default())
-            }
-            Act::Leave { group } => {
-                let request = RemoveGroupMembersRequest { group_id: self.groups[*group].clone(), user_ids };
-                caller.directory().remove_group_members(request).await.map(|_| Seen::default())
-            }
-            Act::ToggleActive if self.model.is_active(operation.user) => {
-                caller.directory().reactivate_user(ReactivateUserRequest { user_id }).await.map(|_| Seen::default())
-            }
-            Act::ToggleActive => {
-                caller.directory().deactivate_user(DeactivateUserRequest { user_id }).await.map(|_| Seen::default())
-            }
-            Act::SetPolicy { policy } => {
-                let request = settings_request(*policy);
-                caller.permissions().update_settings(request).await.map(|_| Seen::default())
-            }
-        }
+    pub fn sites(&self) -> [Site<'_>; 2] {
+        [0, 1].map(|n| Site { stage: self, server: SERVERS[n], callers: &self.callers[n] })
+    }
+
+    /// Counts decisions that were compared.
+    pub fn count(&self, decisions: usize) {
+        self.decisions.fetch_add(decisions, Ordering::Relaxed);
+    }
+
+    fn id(&self, user: usize) -> &str {
+        &self.callers[0][user].id
     }
 
     /// A user by name; an identifier that nobody has stays as it is.
     pub fn person<'a>(&self, id: &'a str) -> &'a str {
-        self.callers.iter().position(|caller| caller.id == id).map_or(id, |n| PEOPLE[n])
+        self.callers[0].iter().position(|caller| caller.id == id).map_or(id, |n| PEOPLE[n])
     }
 
     /// A lead as the model writes it.
     pub fn facts(&self, lead: &Lead) -> String {
         let assignee = Some(lead.assignee_id.as_str()).filter(|id| !id.is_empty()).map(|id| self.person(id));
-        let group = lead.group_id.as_deref().filter(|id| !id.is_empty());
-        let group = group.map(|id| self.groups.iter().position(|it| it == id).map_or(id, |n| GROUPS[n]));
+        let group = lead.group_id.as_deref().filter(|id| !id.is_empty()).map(|id| self.group(id));
         facts(lead.state(), assignee, group)
+    }
+
+    /// A group by name.
+    pub fn group<'a>(&self, id: &'a str) -> &'a str {
+        self.groups.iter().position(|it| it == id).map_or(id, |n| GROUPS[n])
     }
 
     /// A user's ways to a lead as the model writes them.
@@ -217,12 +225,6 @@ impl Stage {
         let mut words: Vec<String> = paths.iter().map(path_words).collect();
         words.sort();
         words
-    }
-}
-
-impl Seen {
-    fn lead(lead: Lead) -> Seen {
-        Seen { lead: Some(lead), ..Seen::default() }
     }
 }
 
@@ -238,41 +240,12 @@ pub fn refusal(status: &Status) -> String {
 fn path_words(path: &LeadAccessPath) -> String {
     let mut actions: Vec<LeadAction> = path.actions.iter().map(|it| LeadAction::try_from(*it).unwrap()).collect();
     actions.sort();
-    let mode = Some(path.mode()).filter(|mode| *mode != GrantMode::Unspecified);
-    let by_hand = matches!(path.path(), AccessPath::Granted | AccessPath::Retained);
-    way(path.path(), mode, by_hand && path.expire_time.is_some(), &actions)
+    let (mode, ends) = given(path.path(), path.mode(), path.expire_time);
+    way(path.path(), mode, ends, &actions)
 }
 
-fn profile_message(name: &str, profile: &Profile, groups: &[String]) -> ProfileMessage {
-    let capability = profile.manages_access.then_some(Capability::ManageLeadAccess as i32);
-    ProfileMessage {
-        name: Some(name.to_owned()),
-        role: Some(profile.role as i32),
-        permissions: profile.reaches.iter().map(|(action, reach)| permission(*action, reach, groups)).collect(),
-        capabilities: capability.into_iter().collect(),
-        resolved_grace: profile.grace_ends.then(Duration::default),
-        ..ProfileMessage::default()
-    }
-}
-
-fn permission(action: LeadAction, reach: &Reach, groups: &[String]) -> Permission {
-    Permission {
-        action: action as i32,
-        level: reach.level as i32,
-        group_ids: reach.groups.iter().map(|group| groups[*group].clone()).collect(),
-        include_member_groups: reach.member_groups,
-        include_unassigned: reach.unassigned,
-    }
-}
-
-fn keep_duration(policy: RevocationPolicy) -> Option<Duration> {
-    (policy == RevocationPolicy::KeepUntil).then_some(Duration { seconds: 86_400, nanos: 0 })
-}
-
-fn settings_request(policy: RevocationPolicy) -> UpdateSettingsRequest {
-    let settings =
-        Settings { revocation_policy: policy as i32, keep_duration: keep_duration(policy), ..Settings::default() };
-    let mut paths = vec!["revocation_policy".to_owned()];
-    paths.extend(settings.keep_duration.is_some().then(|| "keep_duration".to_owned()));
-    UpdateSettingsRequest { settings: Some(settings), update_mask: Some(FieldMask { paths }) }
+/// What was given by hand, and whether it ends by itself. An assignment's grace is not looked at.
+pub fn given(path: AccessPath, mode: GrantMode, expire_time: Option<Timestamp>) -> (Option<GrantMode>, bool) {
+    let by_hand = matches!(path, AccessPath::Granted | AccessPath::Retained);
+    (Some(mode).filter(|mode| *mode != GrantMode::Unspecified), by_hand && expire_time.is_some())
 }

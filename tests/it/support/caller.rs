@@ -1,13 +1,15 @@
 use std::net::SocketAddr;
 
 use leadward::proto::{
-    AssignLeadRequest, AssignLeadResponse, CheckAccessRequest, CreateLeadRequest, DeleteLeadRequest, DeletionReason,
-    DiscardLeadRequest, GetLeadRequest, GrantLeadAccessRequest, GrantMode, ImportLeadsRequest, ImportResult, ImportRow,
-    Lead, LeadAccess, LeadAction, LeadHistoryEntry, LeadState, ListLeadAccessRequest, ListLeadHistoryRequest,
-    ListLeadsRequest, Permission, ReopenLeadRequest, ResolveLeadRequest, RetrieveLeadRequest, RevokeLeadAccessRequest,
-    UnassignLeadRequest, UnassignLeadResponse, UpdateLeadRequest, UpdateUserPermissionsRequest,
-    assignment_service_client::AssignmentServiceClient, directory_service_client::DirectoryServiceClient,
-    lead_service_client::LeadServiceClient, permission_service_client::PermissionServiceClient,
+    AccessCheck, AssignLeadRequest, AssignLeadResponse, BatchCheckAccessRequest, CheckAccessRequest, CreateLeadRequest,
+    DeleteLeadRequest, DeletionReason, DiscardLeadRequest, ExplainAccessRequest, ExplainAccessResponse, GetLeadRequest,
+    GrantLeadAccessRequest, GrantMode, ImportLeadsRequest, ImportResult, ImportRow, Lead, LeadAccess, LeadAction,
+    LeadHistoryEntry, LeadState, ListLeadAccessRequest, ListLeadHistoryRequest, ListLeadsRequest,
+    ListPermissionChangesRequest, Permission, PermissionChange, ReopenLeadRequest, ResolveLeadRequest,
+    RetrieveLeadRequest, RevokeLeadAccessRequest, UnassignLeadRequest, UnassignLeadResponse, UpdateLeadRequest,
+    UpdateUserPermissionsRequest, access_check_result::Outcome, assignment_service_client::AssignmentServiceClient,
+    directory_service_client::DirectoryServiceClient, lead_service_client::LeadServiceClient,
+    permission_service_client::PermissionServiceClient,
 };
 use prost_types::FieldMask;
 use tonic::{
@@ -16,6 +18,8 @@ use tonic::{
     service::{Interceptor, interceptor::InterceptedService},
     transport::{Channel, Endpoint},
 };
+
+use super::{item_status, reason};
 
 /// A thousand leads with all that they may say.
 const LARGEST_PAGE: usize = 16 * 1024 * 1024;
@@ -27,19 +31,26 @@ pub struct Caller {
     pub name: String,
     pub token: String,
     pub(super) channel: Channel,
+    pub(super) on_behalf_of: Option<String>,
 }
 
 /// A connection that sends its caller's credential.
 pub type Authorised = InterceptedService<Channel, Bearer>;
 
-/// The credential, if any.
+/// The credential, if any, and on whose behalf it is sent.
 #[derive(Clone)]
-pub struct Bearer(Option<MetadataValue<Ascii>>);
+pub struct Bearer {
+    credential: Option<MetadataValue<Ascii>>,
+    on_behalf_of: Option<MetadataValue<Ascii>>,
+}
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(value) = &self.0 {
+        if let Some(value) = &self.credential {
             request.metadata_mut().insert("authorization", value.clone());
+        }
+        if let Some(value) = &self.on_behalf_of {
+            request.metadata_mut().insert("x-leadward-on-behalf-of", value.clone());
         }
         Ok(request)
     }
@@ -54,7 +65,18 @@ impl Caller {
 
     /// The same, over a connection that is there.
     pub(super) fn with(channel: &Channel, token: &str) -> Self {
-        Self { id: String::new(), name: String::new(), token: token.to_owned(), channel: channel.clone() }
+        let (id, name) = (String::new(), String::new());
+        Self { id, name, token: token.to_owned(), channel: channel.clone(), on_behalf_of: None }
+    }
+
+    /// The same caller at another server.
+    pub fn at_server(&self, addr: SocketAddr) -> Self {
+        Self { channel: Self::at(addr, "").channel, ..self.clone() }
+    }
+
+    /// The same credential, sent for a user.
+    pub fn on_behalf_of(&self, user: &Caller) -> Self {
+        Self { on_behalf_of: Some(user.id.clone()), id: user.id.clone(), name: user.name.clone(), ..self.clone() }
     }
 
     pub fn leads(&self) -> LeadServiceClient<Authorised> {
@@ -74,10 +96,8 @@ impl Caller {
     }
 
     fn bearer(&self) -> Bearer {
-        if self.token.is_empty() {
-            return Bearer(None);
-        }
-        Bearer(Some(format!("Bearer {}", self.token).parse().unwrap()))
+        let credential = (!self.token.is_empty()).then(|| format!("Bearer {}", self.token).parse().unwrap());
+        Bearer { credential, on_behalf_of: self.on_behalf_of.as_ref().map(|user| user.parse().unwrap()) }
     }
 
     pub async fn create_lead(&self, lead: Lead) -> Result<Lead, Status> {
@@ -183,6 +203,34 @@ impl Caller {
         Ok(self.permissions().check_access(request).await?.into_inner().allowed)
     }
 
+    /// The answer to each pair, or the reason why it has none.
+    pub async fn batch_check(
+        &self,
+        user: &Caller,
+        checks: &[(LeadAction, &str)],
+    ) -> Result<Vec<Result<bool, String>>, Status> {
+        let check =
+            |(action, id): &(LeadAction, &str)| AccessCheck { action: (*action).into(), lead_id: (*id).to_owned() };
+        let request = BatchCheckAccessRequest { user_id: user.id.clone(), checks: checks.iter().map(check).collect() };
+        let results = self.permissions().batch_check_access(request).await?.into_inner().results;
+        let answer = |outcome: Option<Outcome>| match outcome.expect("an outcome") {
+            Outcome::Allowed(allowed) => Ok(allowed),
+            Outcome::Error(error) => Err(reason(&item_status(&error))),
+        };
+        Ok(results.into_iter().map(|result| answer(result.outcome)).collect())
+    }
+
+    pub async fn explain(
+        &self,
+        user: &Caller,
+        action: LeadAction,
+        lead_id: &str,
+    ) -> Result<ExplainAccessResponse, Status> {
+        let request =
+            ExplainAccessRequest { user_id: user.id.clone(), action: action.into(), lead_id: lead_id.to_owned() };
+        Ok(self.permissions().explain_access(request).await?.into_inner())
+    }
+
     /// Every page, newest first.
     pub async fn history(&self, id: &str) -> Result<Vec<LeadHistoryEntry>, Status> {
         let mut request = ListLeadHistoryRequest { lead_id: id.to_owned(), ..ListLeadHistoryRequest::default() };
@@ -218,6 +266,22 @@ impl Caller {
             ..UpdateUserPermissionsRequest::default()
         };
         self.permissions().update_user_permissions(request).await.map(drop)
+    }
+
+    /// Every page of the record, newest first.
+    pub async fn permission_changes(
+        &self,
+        mut request: ListPermissionChangesRequest,
+    ) -> Result<Vec<PermissionChange>, Status> {
+        let mut changes = Vec::new();
+        loop {
+            let page = self.permissions().list_permission_changes(request.clone()).await?.into_inner();
+            changes.extend(page.changes);
+            if page.next_page_token.is_empty() {
+                return Ok(changes);
+            }
+            request.page_token = page.next_page_token;
+        }
     }
 
     /// Imports rows in one message, with the default options.

@@ -1,8 +1,8 @@
 use leadward::proto::{
     AssignLeadRequest, BatchGetLeadsRequest, CheckAccessRequest, DeleteLeadRequest, DeletionReason, DiscardLeadRequest,
-    FILE_DESCRIPTOR_SET, GetLeadRequest, GrantLeadAccessRequest, Lead, LeadAction, ListLeadAccessRequest,
-    ListLeadHistoryRequest, ReopenLeadRequest, ResolveLeadRequest, RetrieveLeadRequest, RevokeLeadAccessRequest,
-    UnassignLeadRequest, UpdateLeadRequest, lead_result,
+    ExplainAccessRequest, FILE_DESCRIPTOR_SET, GetLeadRequest, GrantLeadAccessRequest, Lead, LeadAction,
+    ListLeadAccessRequest, ListLeadHistoryRequest, ReopenLeadRequest, ResolveLeadRequest, RetrieveLeadRequest,
+    RevokeLeadAccessRequest, UnassignLeadRequest, UpdateLeadRequest, lead_result,
 };
 use prost::Message;
 use prost_types::FileDescriptorSet;
@@ -20,7 +20,9 @@ pub struct Method {
 impl Method {
     /// Whether the call is about one lead that exists.
     pub fn takes_lead(&self) -> bool {
-        self.name == "UpdateLead" || self.has("lead_id") || self.has("lead_ids")
+        // The record of changes can be asked about one lead, which may well be gone.
+        let filters = self.name == "ListPermissionChanges";
+        self.name == "UpdateLead" || (self.has("lead_id") && !filters) || self.has("lead_ids")
     }
 
     /// Whether a call about a lead can be told which version of it is meant.
@@ -98,6 +100,11 @@ pub async fn call_on_lead(
         "CheckAccess" => {
             let request = CheckAccessRequest { user_id: String::new(), action: LeadAction::Edit.into(), lead_id };
             let allowed = caller.permissions().check_access(request).await?.into_inner().allowed;
+            return Ok(if allowed { "may edit" } else { "may not edit" });
+        }
+        "ExplainAccess" => {
+            let request = ExplainAccessRequest { user_id: String::new(), action: LeadAction::Edit.into(), lead_id };
+            let allowed = caller.permissions().explain_access(request).await?.into_inner().allowed;
             return Ok(if allowed { "may edit" } else { "may not edit" });
         }
         "AssignLead" => {

@@ -3,18 +3,22 @@
 mod builders;
 mod caller;
 mod calls;
+pub mod process;
 mod refusal;
 mod server;
 mod storage;
+mod wire;
 
 pub use builders::{
     ACTIONS, client_row, every_action, groups_permission, named, permission, profile, seconds, seconds_from_now,
 };
 pub use caller::Caller;
 pub use calls::{call_on_lead, methods};
+pub use process::Serve;
 pub use refusal::{answer, fact, faults, item_status, reason, refused};
 pub use server::{RunningServer, TestServer};
 pub use storage::{Database, Storage, database_rows};
+pub use wire::Wire;
 
 /// Makes of each function a module of its name with two tests, `sqlite` and `postgres`, each on a server of its own.
 macro_rules! on_both_databases {

@@ -4,6 +4,7 @@ use std::{
 };
 
 use leadward::{
+    access::Engine,
     proto::{
         AddGroupMembersRequest, CreateApiTokenRequest, CreateGroupRequest, CreateProfileRequest, CreateUserRequest,
         Group, Lead, ListProfilesRequest, Profile, UpdateUserRequest, User, WhoAmIRequest,
@@ -24,6 +25,10 @@ pub struct RunningServer {
 
 impl RunningServer {
     pub async fn start(database_url: &str) -> Self {
+        Self::start_with(database_url, Engine::default()).await
+    }
+
+    pub async fn start_with(database_url: &str, engine: Engine) -> Self {
         let database_url = database_url.to_owned();
         let (started, ready) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -31,7 +36,7 @@ impl RunningServer {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
             runtime.block_on(async {
                 let config = ServeConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), database_url, demo: false };
-                let server = Server::start(config).await.expect("the server starts");
+                let server = Server::start(config).await.expect("the server starts").with_engine(engine);
                 started.send((server.local_addr(), server.first_token().map(str::to_owned))).unwrap();
                 let shutdown = async move {
                     stopped.await.ok();
@@ -84,6 +89,11 @@ impl TestServer {
 
     pub fn database_url(&self) -> &str {
         self.storage.url()
+    }
+
+    /// Another server on the same database.
+    pub async fn beside(&self) -> RunningServer {
+        RunningServer::start(self.database_url()).await
     }
 
     /// The first administrator.
