@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    env,
     net::{SocketAddr, TcpListener},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -13,9 +12,8 @@ use leadward::proto::{
     LeadHistoryKind, LeadState, WhoAmIRequest,
 };
 use tokio::time::sleep;
-use uuid::Uuid;
 
-use crate::support::{Caller, Database, RunningServer, Storage, client_row};
+use crate::support::{Caller, Database, Dice, RunningServer, Storage, client_row};
 
 const ROUNDS: usize = 4;
 const MESSAGES: usize = 20;
@@ -37,7 +35,6 @@ mod a_killed_import_leaves_whole_messages_and_goes_on {
 
 async fn kill_imports(database: Database) {
     let mut dice = Dice::from_environment();
-    println!("LEADWARD_SEED={} repeats the moments", dice.0);
     let storage = Storage::create(database).await;
     let token = RunningServer::start(storage.url()).await.first_token().expect("a first start").to_owned();
 
@@ -182,23 +179,4 @@ impl Drop for Process {
 
 fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
-/// Moments by chance that a seed repeats.
-struct Dice(u64);
-
-impl Dice {
-    fn from_environment() -> Self {
-        let given = env::var("LEADWARD_SEED").ok().map(|seed| seed.parse().expect("a number"));
-        Self(given.unwrap_or_else(|| Uuid::now_v7().as_u64_pair().1))
-    }
-
-    /// SplitMix64.
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((mixed ^ (mixed >> 31)) % limit as u64) as usize
-    }
 }

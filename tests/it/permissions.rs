@@ -5,6 +5,7 @@ mod escalation;
 mod explain;
 mod profiles;
 mod settings;
+mod versions;
 
 use leadward::proto::{
     AccessLevel, Capability, CheckAccessRequest, EffectivePermission, ErrorReason, GetEffectivePermissionsRequest,

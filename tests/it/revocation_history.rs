@@ -7,7 +7,6 @@
 mod calls;
 mod checker;
 mod crew;
-mod dice;
 mod hammer;
 
 use std::{
@@ -25,15 +24,17 @@ use self::{
     calls::{Kind, READS, WRITES},
     checker::{Fault, Verdict},
     crew::{Crew, Way, crews},
-    dice::Dice,
 };
-use crate::support::{Database, RunningServer, Serve, TestServer};
+use crate::support::{Database, Dice, RunningServer, Serve, TestServer};
 
 /// One hammering at a time: two would be busy with each other.
 static TURN: Mutex<()> = Mutex::const_new(());
 
-/// How long the fault may take to show.
-const DEMONSTRATION: Duration = Duration::from_secs(20);
+/// How long the fault may take to show, or enough calls to be judged.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How many calls must be judged, with access and without.
+const ENOUGH: usize = 400;
 
 mod no_call_outlives_its_rights {
     use super::{Database, hammer_processes};
@@ -83,7 +84,7 @@ async fn without_the_fence_the_checker_finds_leaks() {
     let mut found: BTreeMap<Way, Vec<Fault>> = BTreeMap::new();
     let start = Instant::now();
     while !shows_the_fault(&crews, &found) {
-        assert!(start.elapsed() < DEMONSTRATION, "not every fault was found: {:?}", counts(&found));
+        assert!(start.elapsed() < PATIENCE, "not every fault was found: {:?}", counts(&found));
         let histories =
             hammer::run(&crews, &mut dice, rest_of_writers(Database::Postgres), Duration::from_secs(1)).await;
         for (crew, history) in crews.iter().zip(&histories) {
@@ -130,44 +131,41 @@ async fn two_servers(t: &TestServer, engine: Engine) -> ([RunningServer; 2], Vec
 }
 
 async fn hammer_and_expect_no_fault(t: &TestServer, servers: &[SocketAddr], database: Database) {
-    let seconds = seconds();
     let crews: Vec<_> = crews(t, servers).await.into_iter().map(Arc::new).collect();
-    let mut dice = Dice::from_environment();
-    let rest = rest_of_writers(database);
-    let histories = hammer::run(&crews, &mut dice, rest, Duration::from_secs(seconds)).await;
-
-    let verdicts: Vec<(Way, Verdict)> =
-        crews.iter().zip(&histories).map(|(crew, history)| (crew.way, history.judge())).collect();
-    for (way, verdict) in &verdicts {
-        println!(
-            "{way:?}: {} changes, {} calls, {} unavailable; judged with access {:?}, without {:?}",
-            verdict.changes, verdict.calls, verdict.unavailable, verdict.given, verdict.revoked
-        );
+    let (mut dice, rest, round) = (Dice::from_environment(), rest_of_writers(database), Duration::from_secs(seconds()));
+    let mut verdicts: Vec<(Way, Verdict)> = Vec::new();
+    let start = Instant::now();
+    // That nothing was found says something only where enough was tried.
+    while !is_tried(&verdicts) {
+        assert!(start.elapsed() < PATIENCE, "too little could be judged");
+        let histories = hammer::run(&crews, &mut dice, rest, round).await;
+        for (crew, history) in crews.iter().zip(&histories) {
+            let (way, verdict) = (crew.way, history.judge());
+            println!(
+                "{way:?}: {} changes, {} calls, {} unavailable; judged with access {:?}, without {:?}",
+                verdict.changes, verdict.calls, verdict.unavailable, verdict.given, verdict.revoked
+            );
+            let (count, first) = (verdict.faults.len(), verdict.faults.iter().take(5).collect::<Vec<_>>());
+            assert!(verdict.faults.is_empty(), "{way:?}: {count} faults, such as {first:#?}");
+            verdicts.push((way, verdict));
+        }
     }
-    for (way, verdict) in &verdicts {
-        let (count, first) = (verdict.faults.len(), verdict.faults.iter().take(5).collect::<Vec<_>>());
-        assert!(verdict.faults.is_empty(), "{way:?}: {count} faults, such as {first:#?}");
-    }
-    expect_a_trial(&verdicts, seconds as usize);
+    let total = |of: fn(&Verdict) -> usize| verdicts.iter().map(|(_, verdict)| of(verdict)).sum::<usize>();
+    let (calls, unavailable) = (total(|it| it.calls), total(|it| it.unavailable));
+    let (given, revoked) = (total(|it| it.given.values().sum()), total(|it| it.revoked.values().sum()));
+    println!("{calls} calls, {given} judged with access, {revoked} without, {unavailable} unavailable");
+    assert!(unavailable * 5 <= calls, "too many calls were told to try again");
 }
 
-/// That nothing was found says something only where enough was tried.
-fn expect_a_trial(verdicts: &[(Way, Verdict)], seconds: usize) {
-    let total = |of: fn(&Verdict) -> usize| verdicts.iter().map(|(_, verdict)| of(verdict)).sum::<usize>();
-    let (given, revoked) = (total(|it| it.given.values().sum()), total(|it| it.revoked.values().sum()));
-    let (calls, unavailable) = (total(|it| it.calls), total(|it| it.unavailable));
-    println!("{calls} calls, {given} judged with access, {revoked} without, {unavailable} unavailable");
-    assert!(given.min(revoked) >= 50 * seconds, "too few calls could be judged");
-    assert!(unavailable * 5 <= calls, "too many calls were told to try again");
-    for (way, verdict) in verdicts {
-        assert!(!verdict.given.is_empty() && !verdict.revoked.is_empty(), "{way:?} was not tried");
-    }
-    for kind in READS.iter().chain(&WRITES) {
-        let tried = |judged: fn(&Verdict) -> &BTreeMap<Kind, usize>| {
-            verdicts.iter().any(|(_, verdict)| judged(verdict).contains_key(kind))
-        };
-        assert!(tried(|it| &it.given) && tried(|it| &it.revoked), "{kind:?} was not tried");
-    }
+/// Every way and every kind of call, with access and without, and many of them.
+fn is_tried(verdicts: &[(Way, Verdict)]) -> bool {
+    let judged = |of: fn(&Verdict) -> &BTreeMap<Kind, usize>| {
+        let counts: Vec<_> = verdicts.iter().map(|(way, verdict)| (*way, of(verdict))).collect();
+        let kinds = READS.iter().chain(&WRITES).all(|kind| counts.iter().any(|(_, counts)| counts.contains_key(kind)));
+        let ways = counts.iter().all(|(way, _)| counts.iter().any(|(of, counts)| of == way && !counts.is_empty()));
+        kinds && ways && counts.iter().flat_map(|(_, counts)| counts.values()).sum::<usize>() >= ENOUGH
+    };
+    judged(|it| &it.given) && judged(|it| &it.revoked)
 }
 
 /// How many milliseconds a writer rests at most: SQLite has one writer for all.

@@ -10,7 +10,7 @@ use super::{
     compare::HIDDEN,
     model::Reasons,
     stage::{Site, Stage, given, refusal, same},
-    words::{self, lead_name},
+    words,
 };
 use crate::support::{ACTIONS, reason};
 

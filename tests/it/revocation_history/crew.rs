@@ -15,11 +15,8 @@ use prost_types::FieldMask;
 use tokio::time::sleep;
 use tonic::{Code, Status};
 
-use super::{
-    checker::{Change, Sighting},
-    dice::Dice,
-};
-use crate::support::{Caller, TestServer, groups_permission, named, permission, profile};
+use super::checker::{Change, Sighting};
+use crate::support::{Caller, Dice, TestServer, groups_permission, named, permission, profile};
 
 /// How often a change is tried that is told to try again.
 const ATTEMPTS: usize = 50;

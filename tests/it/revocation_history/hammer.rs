@@ -15,8 +15,8 @@ use super::{
     calls::{self, Import, Kind, READS},
     checker::{Call, Change, History},
     crew::{Agent, Crew},
-    dice::Dice,
 };
+use crate::support::Dice;
 
 /// For how long an access stays as it is.
 const HOLD: (usize, usize) = (20, 140);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use leadward::proto::{
-    BatchGetLeadsRequest, CheckAccessRequest, ExplainAccessRequest, Lead, LeadAction, ListLeadAccessRequest,
+    BatchGetLeadsRequest, CheckAccessRequest, ExplainAccessRequest, Lead, ListLeadAccessRequest,
     ListLeadHistoryRequest, access_check_result, lead_result,
 };
 use tonic::metadata::MetadataMap;

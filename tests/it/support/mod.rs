@@ -3,6 +3,7 @@
 mod builders;
 mod caller;
 mod calls;
+mod dice;
 pub mod process;
 mod refusal;
 mod server;
@@ -14,6 +15,7 @@ pub use builders::{
 };
 pub use caller::Caller;
 pub use calls::{call_on_lead, methods};
+pub use dice::Dice;
 pub use process::Serve;
 pub use refusal::{answer, fact, faults, item_status, reason, refused};
 pub use server::{RunningServer, TestServer};

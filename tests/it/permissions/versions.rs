@@ -1,0 +1,101 @@
+//! Every change of rights moves the versions by which the servers know that what they keep of a caller is stale.
+
+use std::collections::BTreeMap;
+
+use leadward::proto::{
+    AccessLevel, AddGroupMembersRequest, CreateApiTokenRequest, DeactivateUserRequest, DeleteGroupRequest, ErrorReason,
+    LeadAction, Profile, ReactivateUserRequest, RemoveGroupMembersRequest, RevokeApiTokenRequest, Role, Settings,
+    UpdateProfileRequest, UpdateSettingsRequest, UpdateUserPermissionsRequest, UpdateUserRequest, User,
+};
+use sea_orm::{ConnectionTrait, Database, Statement};
+
+use crate::support::{Caller, TestServer, every_action, on_both_databases, permission, profile, refused};
+
+const EVERYONE: &str = "everyone";
+
+/// The version of each user's rights by their name, and that of everyone's.
+async fn versions(t: &TestServer) -> BTreeMap<String, i64> {
+    let db = Database::connect(t.database_url()).await.unwrap();
+    let sql =
+        format!("SELECT name, rights_version FROM users UNION ALL SELECT '{EVERYONE}', rights_version FROM settings");
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
+    let versions =
+        rows.iter().map(|row| (row.try_get("", "name").unwrap(), row.try_get("", "rights_version").unwrap()));
+    let versions = versions.collect();
+    db.close().await.unwrap();
+    versions
+}
+
+/// Expects that a change moves the versions of these and of nobody else.
+async fn moves<T>(t: &TestServer, whose: &[&str], change: impl Future<Output = Result<T, tonic::Status>>) -> T {
+    let before = versions(t).await;
+    let done = change.await.unwrap();
+    let after = versions(t).await;
+    let moved: Vec<_> =
+        before.iter().filter(|(name, version)| after[*name] > **version).map(|(name, _)| name).collect();
+    assert_eq!(moved, whose);
+    done
+}
+
+on_both_databases! {
+    async fn every_change_of_rights_moves_the_versions_of_those_it_concerns(t: TestServer) {
+        let (ana, bo, admin) = (t.agent("ana").await, t.agent("bo").await, t.admin());
+        let group_id = t.group("night shift", &[]).await;
+        let own = t.create_profile(profile("own", Role::Agent)).await;
+        let (directory, permissions) = (|| admin.directory(), || admin.permissions());
+        let user_id = ana.id.clone();
+
+        moves(&t, &["ana"], admin.set_permission(&ana, permission(LeadAction::View, AccessLevel::Complete))).await;
+        let user = User { id: ana.id.clone(), profile_id: Some(own.id.clone()), ..User::default() };
+        moves(&t, &["ana"], directory().update_user(UpdateUserRequest { user: Some(user), update_mask: None })).await;
+        moves(&t, &["ana"], directory().deactivate_user(DeactivateUserRequest { user_id: user_id.clone() })).await;
+        moves(&t, &["ana"], directory().reactivate_user(ReactivateUserRequest { user_id: user_id.clone() })).await;
+
+        let user_ids = vec![ana.id.clone(), bo.id.clone()];
+        let joining = AddGroupMembersRequest { group_id: group_id.clone(), user_ids: user_ids.clone() };
+        moves(&t, &["ana", "bo"], directory().add_group_members(joining)).await;
+        let leaving = RemoveGroupMembersRequest { group_id: group_id.clone(), user_ids: vec![bo.id.clone()] };
+        moves(&t, &["bo"], directory().remove_group_members(leaving)).await;
+        moves(&t, &[EVERYONE], directory().delete_group(DeleteGroupRequest { group_id })).await;
+
+        let wider = Profile { id: own.id, permissions: every_action(AccessLevel::Complete), ..Profile::default() };
+        let request = UpdateProfileRequest { profile: Some(wider), ..UpdateProfileRequest::default() };
+        moves(&t, &[EVERYONE], permissions().update_profile(request)).await;
+        let settings = Settings { enforce_desks: Some(false), ..Settings::default() };
+        let request = UpdateSettingsRequest { settings: Some(settings), update_mask: None };
+        moves(&t, &[EVERYONE], permissions().update_settings(request)).await;
+
+        let request = CreateApiTokenRequest { user_id, ..CreateApiTokenRequest::default() };
+        let token = moves(&t, &[], directory().create_api_token(request)).await.into_inner().api_token.unwrap();
+        moves(&t, &["ana"], directory().revoke_api_token(RevokeApiTokenRequest { api_token_id: token.id })).await;
+    }
+
+    async fn what_is_refused_or_only_tried_moves_nothing(t: TestServer) {
+        let (ana, mia, admin) = (t.agent("ana").await, t.manager("mia").await, t.admin());
+        let request = UpdateUserPermissionsRequest {
+            user_id: ana.id.clone(),
+            permissions: every_action(AccessLevel::Complete),
+            validate_only: true,
+            ..UpdateUserPermissionsRequest::default()
+        };
+        moves(&t, &[], admin.permissions().update_user_permissions(request)).await;
+        let before = versions(&t).await;
+        let all = permission(LeadAction::View, AccessLevel::Complete);
+        refused(mia.set_permission(&mia, all.clone()).await, ErrorReason::SelfConfiguration);
+        refused(ana.set_permission(&mia, all).await, ErrorReason::CapabilityRequired);
+        assert_eq!(versions(&t).await, before);
+    }
+
+    async fn a_caller_known_to_another_server_loses_and_gets_each_right_at_once(t: TestServer) {
+        let beside = t.beside().await;
+        let (ana, admin) = (t.agent("ana").await, t.admin());
+        let lead = t.lead("lead").await;
+        let there = ana.at_server(beside.addr());
+        let sees = async |caller: &Caller| caller.get_lead(&lead.id).await.is_ok();
+        for level in [AccessLevel::Complete, AccessLevel::None, AccessLevel::Complete, AccessLevel::Individual] {
+            admin.set_permission(&ana, permission(LeadAction::View, level)).await.unwrap();
+            assert_eq!(sees(&there).await, level == AccessLevel::Complete, "{level:?} at the other server");
+            assert_eq!(sees(&ana).await, level == AccessLevel::Complete, "{level:?} at this server");
+        }
+    }
+}
