@@ -1,4 +1,4 @@
-.PHONY: test tools fmt
+.PHONY: test tools fmt bench-access
 
 # Installs what is missing, then runs everything: format, lints, protos, tests on SQLite and on a private PostgreSQL.
 test:
@@ -11,3 +11,7 @@ tools:
 fmt: tools
 	cargo fmt --all
 	target/tools/bin/buf format --write
+
+# What authentication, scopes and the fence cost, with the cache and the fence on and off.
+bench-access:
+	cargo bench --locked --bench access

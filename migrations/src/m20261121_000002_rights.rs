@@ -19,8 +19,10 @@ impl MigrationTrait for Migration {
             let version = big_integer("rights_version").default(1).take();
             manager.alter_table(Table::alter().table(*table).add_column(version).to_owned()).await?;
         }
-        let on_behalf_of = uuid_null("on_behalf_of");
-        manager.alter_table(Table::alter().table("lead_history").add_column(on_behalf_of).to_owned()).await?;
+        for table in ACTED {
+            let on_behalf_of = uuid_null("on_behalf_of");
+            manager.alter_table(Table::alter().table(*table).add_column(on_behalf_of).to_owned()).await?;
+        }
         manager.create_table(changes()).await?;
         for (name, column) in INDEXES {
             let index = Index::create().name(*name).table("permission_changes").col(*column).col("id").to_owned();
@@ -31,7 +33,9 @@ impl MigrationTrait for Migration {
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.drop_table(Table::drop().table("permission_changes").to_owned()).await?;
-        manager.alter_table(Table::alter().table("lead_history").drop_column("on_behalf_of").to_owned()).await?;
+        for table in ACTED {
+            manager.alter_table(Table::alter().table(*table).drop_column("on_behalf_of").to_owned()).await?;
+        }
         for table in VERSIONED {
             manager.alter_table(Table::alter().table(*table).drop_column("rights_version").to_owned()).await?;
         }
@@ -42,11 +46,15 @@ impl MigrationTrait for Migration {
 /// A user's version moves with their own rights, that of the settings with everyone's.
 const VERSIONED: &[&str] = &["users", "settings"];
 
+/// What says who did something says for whom, too.
+const ACTED: &[&str] = &["lead_history", "lead_tombstones"];
+
 const INDEXES: &[(&str, &str)] = &[
     ("permission_changes_by_user", "user_id"),
     ("permission_changes_by_actor", "actor_id"),
     ("permission_changes_by_delegator", "on_behalf_of"),
     ("permission_changes_by_lead", "lead_id"),
+    ("permission_changes_by_kind", "kind"),
 ];
 
 /// No foreign keys: what is recorded outlives what it is about.

@@ -60,17 +60,13 @@ impl<B: Send + 'static> AsyncAuthorizeRequest<B> for Authenticate {
     }
 }
 
-/// The caller of a request with these headers.
-///
-/// # Errors
-/// As [`Resolver::caller`]; INVALID_ARGUMENT for what is no user.
-pub async fn caller(resolver: &Resolver, headers: &HeaderMap) -> Result<Caller> {
+async fn caller(resolver: &Resolver, headers: &HeaderMap) -> Result<Caller> {
     let bearer = bearer(headers).ok_or(Error::Unauthenticated)?;
     match on_behalf_of(headers) {
         Ok(user) => resolver.caller(bearer, user).await,
         Err(invalid) => {
             // Strangers aren't told what would be right.
-            resolver.caller(bearer, None).await?;
+            resolver.verified(&resolver.caller(bearer, None).await?).await?;
             Err(invalid)
         }
     }

@@ -19,8 +19,8 @@ use crate::{
 /// Who is calling, with all that they may do; made by authentication only.
 ///
 /// ```compile_fail
-/// use leadward::{access::{Caller, policy::Principal}, model::ids::TokenId};
-/// fn somebody(principal: std::sync::Arc<Principal>, token: TokenId) -> Caller { Caller { principal, token } }
+/// use leadward::access::{Caller, policy::Principal};
+/// fn somebody(principal: std::sync::Arc<Principal>, other: Caller) -> Caller { Caller { principal, ..other } }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Caller {

@@ -20,6 +20,8 @@ pub enum Escalation {
     Action(Action),
     /// The change hands out a capability that the caller doesn't hold.
     Capability(Capability),
+    /// The change gives a service something to keep of the user on whose behalf it calls.
+    OnBehalf,
 }
 
 impl Principal {

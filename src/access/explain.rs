@@ -8,7 +8,7 @@ use super::{
 use crate::model::{
     Time,
     ids::{GroupId, ProfileId, UserId},
-    lead::Lead,
+    lead::{Lead, LeadState},
     lead_access::{AccessKind, AccessRow, GrantMode, Path, Way},
     permission::{Action, Permission},
     user::UserState,
@@ -99,13 +99,15 @@ pub enum Step {
     Reassign,
     /// Revoke the user's access to the lead.
     Revoke,
+    /// Set the action to NONE.
+    LowerToNone,
     /// Refuse the user everywhere.
     Deactivate,
 }
 
 /// Explains the decision on an action and a lead for a user, given their row of its access list.
 pub fn explain(facts: &Facts, action: Action, lead: &Lead, row: Option<&AccessRow>, now: Time) -> Explanation {
-    let case = Case { facts: facts.clone(), row: row.cloned(), action, lead, assignee_id: lead.assignee_id, now };
+    let case = Case { facts: facts.clone(), row: row.cloned(), action, lead: lead.clone(), now };
     let principal = Principal::resolve(facts);
     let effective = principal.permissions.get(action);
     Explanation {
@@ -123,19 +125,17 @@ pub fn explain(facts: &Facts, action: Action, lead: &Lead, row: Option<&AccessRo
 
 /// The facts that decide, as they are or as they would be after some steps.
 #[derive(Clone)]
-struct Case<'a> {
+struct Case {
     facts: Facts,
     row: Option<AccessRow>,
     action: Action,
-    lead: &'a Lead,
-    assignee_id: Option<UserId>,
+    lead: Lead,
     now: Time,
 }
 
-impl Case<'_> {
+impl Case {
     fn situation(&self) -> Situation<'_> {
-        let at = Situation::of(self.facts.user_id, self.lead, self.row.as_ref(), self.now);
-        Situation { assignee_id: self.assignee_id, ..at }
+        Situation::of(self.facts.user_id, &self.lead, self.row.as_ref(), self.now)
     }
 
     fn allowed(&self) -> bool {
@@ -149,7 +149,7 @@ impl Case<'_> {
         let reaching = clauses.iter().filter(|clause| clause.reaches(&at));
         reaching
             .map(|clause| {
-                let path = Path { actions: vec![self.action], ..path(principal, clause, self.lead, &at) };
+                let path = Path { actions: vec![self.action], ..path(principal, clause, &self.lead, &at) };
                 let group = self.lead.group_id.filter(|_| way(clause, &at) == Way::Group);
                 Ground { path, group: group.map(|group| self.group_ground(group)) }
             })
@@ -205,10 +205,10 @@ impl Case<'_> {
     /// Of changes that reach this lead alone before others, and then of few steps before more, the first that turns the
     /// decision round.
     fn smallest_change(&self) -> Vec<Step> {
-        use Step::{Deactivate, Grant, RaiseToIndividual, Reactivate, Reassign, Revoke};
+        use Step::{Deactivate, Grant, LowerToNone, RaiseToIndividual, Reactivate, Reassign, Revoke};
         let grant = Grant(if self.action == Action::View { GrantMode::ViewOnly } else { GrantMode::Full });
         let changes: &[&[Step]] = if self.allowed() {
-            &[&[Revoke], &[Reassign], &[Reassign, Revoke], &[Deactivate]]
+            &[&[Revoke], &[Reassign], &[Reassign, Revoke], &[LowerToNone], &[Deactivate]]
         } else {
             &[
                 &[grant],
@@ -234,7 +234,7 @@ impl Case<'_> {
         let administrator = principal.is_administrator();
         let level_none = principal.permissions.get(self.action).reach == Reach::None;
         let active = self.facts.state == UserState::Active;
-        let assigned = self.assignee_id == Some(user_id);
+        let assigned = self.lead.assignee_id == Some(user_id);
         let row = |kind, mode| {
             Some(AccessRow { user_id, kind, mode, expire_time: None, given_by: user_id, give_time: self.now })
         };
@@ -244,11 +244,14 @@ impl Case<'_> {
             Step::RaiseToIndividual if level_none => {
                 *self.facts.overrides.get_mut(self.action) = Some(Permission::INDIVIDUAL);
             }
+            Step::LowerToNone if !administrator => {
+                *self.facts.overrides.get_mut(self.action) = Some(Permission::None);
+            }
             Step::Grant(mode) if active => self.row = row(AccessKind::Granted, mode),
             Step::Revoke if !administrator && !assigned => self.row = row(AccessKind::Blocked, GrantMode::Full),
-            Step::Reassign if assigned => {
+            Step::Reassign if assigned && self.lead.state != LeadState::Discarded => {
                 // To anybody else.
-                self.assignee_id = Some(uuid::Uuid::nil().into());
+                self.lead.assignee_id = Some(uuid::Uuid::nil().into());
                 self.row = None;
             }
             _ => return None,

@@ -73,8 +73,8 @@ impl Resolver {
         Self { store, known, engine }
     }
 
-    /// The caller that a credential stands for, as they are now or were when their rights last changed before the last look: what
-    /// comes of it must pass the fence.
+    /// The caller that a credential stands for. They may be as they were when they last called: whatever is answered to them
+    /// must come of statements that test their fence, or of [`verified`](Self::verified).
     ///
     /// # Errors
     /// Unauthenticated, whatever is wrong with the credential; CAPABILITY_REQUIRED, ROLE_REQUIRED for a caller who may not act
@@ -116,11 +116,16 @@ impl Resolver {
         {
             self.known.invalidate(claim).await;
         }
-        Ok(Some(self.look_up(claim.clone()).await?.caller.clone()))
+        let known = match self.look_up(claim.clone()).await? {
+            // Somebody had just looked it up, and put it where it was taken from.
+            same if same.caller.fence() == caller.fence() => self.resolve(claim.clone()).await?,
+            newer => newer,
+        };
+        Ok(Some(known.caller.clone()))
     }
 
     /// Lets go of a user whose rights have changed, or of everyone.
-    pub async fn forget(&self, user: Option<UserId>) {
+    async fn forget(&self, user: Option<UserId>) {
         let Some(user) = user else { return self.known.invalidate_all() };
         let concerns = |known: &Known| known.caller.id() == user || known.caller.actor().id == user;
         let gone: Vec<Arc<Claim>> =
@@ -155,16 +160,14 @@ impl Resolver {
         if !self.engine.cache {
             return self.resolve(claim).await;
         }
-        let mut looked_myself = false;
-        let looking = async {
-            looked_myself = true;
-            self.resolve(claim.clone()).await
-        };
-        match self.known.try_get_with(claim.clone(), looking).await {
-            Ok(known) => Ok(known),
-            Err(refusal) if looked_myself => Err(Error::Shared(refusal)),
+        let mut refusal = None;
+        let looking = async { self.resolve(claim.clone()).await.map_err(|error| refusal = Some(error)) };
+        let looked = self.known.try_get_with(claim.clone(), looking).await;
+        match (looked, refusal) {
+            (Ok(known), _) => Ok(known),
+            (Err(_), Some(refusal)) => Err(refusal),
             // Others began to look before this call started, and no fence tells whether a refusal still stands.
-            Err(_) => self.resolve(claim).await,
+            (Err(_), None) => self.resolve(claim).await,
         }
     }
 
@@ -220,7 +223,7 @@ async fn identify(tx: &Tx, token: &tokens::UsableToken, claim: &Claim) -> Result
             .await?
             .filter(|facts| facts.state == UserState::Active)
             .ok_or(Error::Unauthenticated)?;
-        // Nobody gets above themselves by calling for another.
+        // It may act for those who hold more than itself, but not for those above it.
         caller.require_role(facts.profile.role)?;
         users.push((facts.user_id, facts.rights_version));
         service = Some(token.user_id);

@@ -36,7 +36,7 @@ use std::{
 use super::{
     Caller,
     fence::Fence,
-    policy::Principal,
+    policy::{Principal, Reach},
     rule::{Clause, Situation},
 };
 use crate::model::{
@@ -125,6 +125,11 @@ impl<A> LeadScope<A> {
     /// transaction, or the scope is the service's.
     pub fn fence(&self) -> Option<&Fence> {
         self.fence.as_deref()
+    }
+
+    /// Whether every lead is in it, but for those from which its user is blocked.
+    pub fn reaches_all(&self) -> bool {
+        *self.principal.reach(self.action) == Reach::Complete
     }
 
     /// Whether a lead that is being made would be covered. It has no grants and no blocks yet.

@@ -19,7 +19,7 @@ use crate::{
     store::{Store, Tx, permission_changes},
 };
 
-/// A page of the record, newest first, without the access to leads that exist and that the caller may not view.
+/// A page of the record, newest first, without the access to leads that the caller may not view.
 ///
 /// # Errors
 /// CAPABILITY_REQUIRED.
@@ -192,7 +192,7 @@ fn of_user(user: &User) -> Vec<Told> {
         id: _,
         name,
         email,
-        kind: _,
+        kind,
         state,
         profile_id,
         desk,
@@ -204,6 +204,7 @@ fn of_user(user: &User) -> Vec<Told> {
     vec![
         ("name", Some(name.clone())),
         ("email", email.clone()),
+        ("kind", Some(kind.word().to_owned())),
         ("profile_id", Some(profile_id.to_string())),
         ("desk", desk.map(|desk| desk.word().to_owned())),
         ("state", Some(state.word().to_owned())),

@@ -173,7 +173,6 @@ async fn may_take_from(tx: &Tx, caller: &Caller, facts: &Facts) -> Result<()> {
 
 /// The user's row is locked against an assignment that is being made to them.
 async fn known(tx: &Tx, id: UserId) -> Result<(User, Facts)> {
-    users::lock(tx, id).await?;
     let facts = principals::facts(tx, id).await?.ok_or(Error::NotFound(Resource::User))?;
     Ok((found(tx, id).await?, facts))
 }

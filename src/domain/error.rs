@@ -1,7 +1,5 @@
 //! Why a use case refuses. Knows no transport: `rpc::status` says it in gRPC's words.
 
-use std::sync::Arc;
-
 use crate::{
     access::escalation::Escalation,
     model::{
@@ -137,9 +135,6 @@ pub enum Error {
     /// The database's.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// One refusal of something that several calls had asked for together.
-    #[error(transparent)]
-    Shared(Arc<Error>),
     /// There is no such call.
     #[error("there is no such call")]
     Unimplemented,
@@ -234,6 +229,7 @@ fn escalation_text(escalation: &Escalation) -> String {
         Escalation::Myself => "callers can't configure themselves".to_owned(),
         Escalation::NotBelow(role) => format!("the role {} is not below the caller's", role.word()),
         Escalation::Action(action) => format!("the caller doesn't hold {} at this level", action.word()),
+        Escalation::OnBehalf => "tokens can't be made on behalf of others".to_owned(),
         Escalation::Capability(capability) => format!("the caller doesn't hold {}", capability.word()),
     }
 }

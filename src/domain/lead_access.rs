@@ -29,6 +29,9 @@ use crate::{
     },
 };
 
+/// How many users are looked at in one go, at least: of those who may reach a lead, any number may not.
+const FEWEST: u32 = 500;
+
 /// A page of the active users who reach a lead, by user ID.
 ///
 /// # Errors
@@ -42,7 +45,7 @@ pub async fn list(store: &Store, caller: &Caller, id: LeadId, page: &Page) -> Re
             let mut found: Vec<Access> = Vec::new();
             let mut after = page.after;
             while found.len() <= page.size as usize {
-                let users = principals::may_reach(&tx, &lead, &Page { size: page.size + 1, after }).await?;
+                let users = principals::may_reach(&tx, &lead, &Page { size: FEWEST.max(page.size + 1), after }).await?;
                 let Some(last) = users.last() else { break };
                 after = Some(last.user_id.uuid());
                 let ids: Vec<UserId> = users.iter().map(|user| user.user_id).collect();
@@ -97,7 +100,8 @@ pub async fn grant(
                 given_by: caller.id(),
                 give_time: tx.now(),
             };
-            replace(&tx, &caller, &lead, &row).await?;
+            let kinds = (HistoryKind::AccessGranted, PermissionChangeKind::AccessGranted);
+            let row = replace(&tx, &caller, &lead, row, kinds).await?;
             Ok(access(&facts, lead.lead(), &[row], tx.now()))
         })
         .await
@@ -129,7 +133,9 @@ pub async fn revoke(store: &Store, caller: &Caller, id: LeadId, user_id: UserId)
                 given_by: caller.id(),
                 give_time: tx.now(),
             };
-            replace(&tx, &caller, &lead, &row).await
+            let kinds = (HistoryKind::AccessRevoked, PermissionChangeKind::AccessRevoked);
+            replace(&tx, &caller, &lead, row, kinds).await?;
+            Ok(())
         })
         .await
 }
@@ -161,16 +167,22 @@ async fn may_give(
     }
 }
 
-async fn replace(tx: &Tx, caller: &Caller, lead: &Locked<View>, row: &AccessRow) -> Result<()> {
+/// Puts a row in place of another and tells of it; answers the one in force, which is the other where that says the same.
+async fn replace(
+    tx: &Tx,
+    caller: &Caller,
+    lead: &Locked<View>,
+    row: AccessRow,
+    (happened, recorded): (HistoryKind, PermissionChangeKind),
+) -> Result<AccessRow> {
     let before = lead_access::of_users(tx, lead, &[row.user_id]).await?.pop();
-    lead_access::put(tx, lead, row).await?;
-    let (kind, recorded) = match row.kind {
-        AccessKind::Blocked => (HistoryKind::AccessRevoked, PermissionChangeKind::AccessRevoked),
-        AccessKind::Granted | AccessKind::Retained => (HistoryKind::AccessGranted, PermissionChangeKind::AccessGranted),
-    };
     let field = format!("access.{}", row.user_id);
-    let change = Change::of(field, before.as_ref().map(audit::told), Some(audit::told(row)));
-    let happening = Happening { lead_id: lead.lead_id(), kind, changes: change.into_iter().collect() };
+    let Some(change) = Change::of(field, before.as_ref().map(audit::told), Some(audit::told(&row))) else {
+        return Ok(before.unwrap_or(row));
+    };
+    lead_access::put(tx, lead, &row).await?;
+    let happening = Happening { lead_id: lead.lead_id(), kind: happened, changes: vec![change] };
     history::append(tx, caller.actor(), vec![happening]).await?;
-    audit::access(tx, caller, recorded, lead.lead_id(), row.user_id, before.as_ref(), Some(row)).await
+    audit::access(tx, caller, recorded, lead.lead_id(), row.user_id, before.as_ref(), Some(&row)).await?;
+    Ok(row)
 }

@@ -278,7 +278,7 @@ pub async fn delete(
         .write((caller.clone(), etag), move |tx, args| async move {
             let (caller, etag) = &*args;
             let lead = lock::<Delete>(&tx, caller, id, etag.as_deref()).await?;
-            Ok(leads::delete(&tx, &lead, caller.id(), reason).await?)
+            Ok(leads::delete(&tx, &lead, caller.actor(), reason).await?)
         })
         .await
 }

@@ -46,7 +46,7 @@ pub async fn update(
     store
         .write_unless(validate_only, (caller.clone(), settings, etag), move |tx, args| async move {
             let (caller, settings, etag) = &*args;
-            let caller = rights::turn(&tx, caller, Whose::Users(&[user_id])).await?;
+            let caller = rights::turn(&tx, caller, Whose::Users(&[user_id]).unless(validate_only)).await?;
             caller.require(Capability::ConfigurePermissions)?;
             let before = principals::facts(&tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
             caller.may_configure(user_id, before.profile.role)?;
@@ -114,13 +114,13 @@ pub async fn check_many(
     checks: Vec<(Action, LeadId)>,
 ) -> Result<Vec<Result<bool>>> {
     if user_id == caller.id() {
-        return judged(store, caller, caller.principal(), &checks, true).await;
+        return judged(store, caller, caller.principal(), &checks).await;
     }
     store
         .snapshot((caller.clone(), checks), move |tx, args| async move {
             let (caller, checks) = &*args;
             let principal = Arc::new(Principal::resolve(&asked_about(&tx, caller, user_id).await?));
-            judged(&tx, caller, &principal, checks, false).await
+            judged(&tx, caller, &principal, checks).await
         })
         .await
 }
@@ -130,7 +130,6 @@ async fn judged(
     caller: &Caller,
     principal: &Arc<Principal>,
     checks: &[(Action, LeadId)],
-    of_oneself: bool,
 ) -> Result<Vec<Result<bool>>> {
     let actions: Vec<Action> = checks.iter().map(|(action, _)| *action).collect::<BTreeSet<_>>().into_iter().collect();
     let scopes: Vec<_> = actions.iter().map(|action| LeadScope::of(principal, *action)).collect();
@@ -140,7 +139,7 @@ async fn judged(
         let verdict = verdicts.get(id).ok_or(Error::LeadNotFound)?;
         let at = actions.iter().position(|known| known == action);
         let covered = at.and_then(|at| verdict.covered.get(at)).copied().unwrap_or(false);
-        if verdict.viewable || (of_oneself && covered) { Ok(covered) } else { Err(Error::LeadNotFound) }
+        if verdict.viewable || covered { Ok(covered) } else { Err(Error::LeadNotFound) }
     };
     Ok(checks.iter().map(answer).collect())
 }

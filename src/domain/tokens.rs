@@ -5,7 +5,7 @@ use super::{
     rights::{self, Whose},
 };
 use crate::{
-    access::{Caller, token::ApiSecret},
+    access::{Caller, escalation::Escalation, token::ApiSecret},
     model::{
         Time,
         ids::{TokenId, UserId},
@@ -34,6 +34,10 @@ pub async fn create(
             let (caller, label, hash) = &*args;
             let caller = rights::turn(&tx, caller, Whose::Nobodys).await?;
             caller.require(Capability::ManageDirectory)?;
+            if caller.actor().on_behalf_of.is_some() {
+                // The service would hold a credential that outlives its own.
+                return Err(Escalation::OnBehalf.into());
+            }
             let facts = principals::facts(&tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
             if user_id != caller.id() {
                 caller.require(Capability::ActOnBehalf)?;
@@ -69,7 +73,9 @@ pub async fn revoke(store: &Store, caller: &Caller, id: TokenId) -> Result<ApiTo
     store
         .write(caller.clone(), move |tx, caller| async move {
             let absent = || Error::NotFound(Resource::ApiToken);
-            let whose = tokens::get(&tx, id).await?.ok_or_else(absent)?.user_id;
+            let whose = tokens::get(&tx, id).await?.map(|token| token.user_id);
+            let may_end = |whose: &UserId| *whose == caller.id() || caller.holds(Capability::ManageDirectory);
+            let whose = whose.filter(may_end).ok_or_else(absent)?;
             // After the answer, no change of rights by this token goes through that was still waiting for its turn.
             let caller = rights::turn(&tx, &caller, Whose::Users(&[whose])).await?;
             let token = tokens::get(&tx, id).await?.ok_or_else(absent)?;

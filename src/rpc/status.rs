@@ -26,17 +26,10 @@ const FAULT_FRAME: usize = 8;
 
 /// The status of a refusal. What a caller must not know is logged here, once, and not sent.
 pub fn of(error: Error) -> Status {
-    if let Error::Shared(shared) = &error {
-        return of_shared(shared);
-    }
-    of_shared(&error)
-}
-
-fn of_shared(error: &Error) -> Status {
-    let (code, reason) = kind(error);
-    let mut details = ErrorDetails::with_error_info(name(reason), DOMAIN, metadata(error));
+    let (code, reason) = kind(&error);
+    let mut details = ErrorDetails::with_error_info(name(reason), DOMAIN, metadata(&error));
     let mut message = error.to_string();
-    match error {
+    match &error {
         Error::Invalid(violations) => {
             details.set_bad_request(shown(violations));
         }
@@ -53,7 +46,10 @@ fn of_shared(error: &Error) -> Status {
             details.set_resource_info(LEAD, id.to_string(), "", message.clone());
         }
         Error::Store(_) | Error::Internal(_) if code == Code::Unavailable => {
-            tracing::warn!(error = ?error, "the database is unavailable");
+            match &error {
+                Error::Store(store::Error::Moved) => tracing::info!("a caller's rights changed twice during a call"),
+                away => tracing::warn!(error = ?away, "the database is unavailable"),
+            }
             details.set_retry_info(Some(RETRY_AFTER));
             message = "the service is unavailable, try again".to_owned();
         }
@@ -134,7 +130,7 @@ fn kind(error: &Error) -> (Code, ErrorReason) {
         Error::RoleRequired(_) => (Code::PermissionDenied, ErrorReason::RoleRequired),
         Error::Escalation(Escalation::Myself) => (Code::PermissionDenied, ErrorReason::SelfConfiguration),
         Error::Escalation(Escalation::NotBelow(_)) => (Code::PermissionDenied, ErrorReason::RoleNotBelow),
-        Error::Escalation(Escalation::Action(_) | Escalation::Capability(_)) => {
+        Error::Escalation(Escalation::Action(_) | Escalation::Capability(_) | Escalation::OnBehalf) => {
             (Code::PermissionDenied, ErrorReason::Escalation)
         }
         Error::LeadNotFound => (Code::NotFound, ErrorReason::LeadNotFound),
@@ -152,7 +148,6 @@ fn kind(error: &Error) -> (Code, ErrorReason) {
         Error::DuplicateResource { .. } => (Code::AlreadyExists, ErrorReason::DuplicateResource),
         Error::StaleEtag { .. } => (Code::Aborted, ErrorReason::StaleEtag),
         Error::Unimplemented => (Code::Unimplemented, ErrorReason::Unimplemented),
-        Error::Shared(shared) => kind(shared),
         Error::Store(store::Error::Unavailable(_) | store::Error::Conflict(_) | store::Error::Moved) => {
             (Code::Unavailable, ErrorReason::Unavailable)
         }

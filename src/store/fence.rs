@@ -1,8 +1,11 @@
 //! The versions of people's rights: what statements test, and what changes of rights move. A write and a change of its
 //! caller's rights take turns, so that no write commits under rights that were taken before.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Statement,
+    Value,
     sea_query::{Expr, ExprTrait, Query},
 };
 
@@ -13,11 +16,15 @@ use super::{
 };
 use crate::{access::fence::Fence, model::ids::UserId};
 
-/// PostgreSQL's advisory locks: of changes of rights among themselves; and of such a change against the writes of those
-/// whose rights it changes.
-const TURN: i32 = 72_392;
-const EVERYONE: i32 = 72_393;
+/// The turn of changes of rights.
+const TURN: Lock = (72_392, 0);
+/// Everyone's rights.
+const EVERYONE: Lock = (72_393, 0);
+/// One user's rights.
 const USER: i32 = 72_394;
+
+/// More users than this change as if they were everyone: each has a lock and a notice of their own.
+const MANY: usize = 50;
 
 /// What those who listen are told: the user whose rights have changed, or nothing for everyone's.
 pub(super) const CHANNEL: &str = "leadward_rights";
@@ -31,6 +38,13 @@ pub enum Whose<'a> {
     Users(&'a [UserId]),
     /// Those of any number of users.
     Everyones,
+}
+
+impl Whose<'_> {
+    /// Nobody's in a change that is only tried: nobody has to wait for it.
+    pub fn unless(self, dry_run: bool) -> Self {
+        if dry_run { Self::Nobodys } else { self }
+    }
 }
 
 /// Whether the rights are still what they were, as a condition of a statement. No fence: always.
@@ -61,16 +75,24 @@ pub async fn stands(db: &impl Db, fence: &Fence) -> Result<bool> {
     Ok(conn.query_one(&query).await?.is_some())
 }
 
-/// What a statement that found nothing must ask: was there nothing, or did the fence hide it? Versions only grow, so what
-/// stands now stood then.
-///
-/// # Errors
-/// [`Error::Moved`] where the rights are no longer what they were; or the database's.
-pub async fn confirm(db: &impl Db, fence: Option<&Fence>) -> Result<()> {
+/// Refuses to go on where the rights are no longer what they were. Versions only grow: what stands now has stood ever since.
+async fn confirm(db: &impl Db, fence: Option<&Fence>) -> Result<()> {
     match fence {
         Some(fence) if !stands(db, fence).await? => Err(Error::Moved),
         _ => Ok(()),
     }
+}
+
+/// What a statement found. That it found nothing is believed only where the fence stands: it may have been the fence that let
+/// nothing through.
+///
+/// # Errors
+/// [`Error::Moved`] where the rights are no longer what they were; or the database's.
+pub(super) async fn believed<T>(db: &impl Db, fence: Option<&Fence>, found: Vec<T>) -> Result<Vec<T>> {
+    if found.is_empty() {
+        confirm(db, fence).await?;
+    }
+    Ok(found)
 }
 
 /// Keeps the rights as they were until the transaction ends. To be asked before any row is locked, since a change of
@@ -80,28 +102,18 @@ pub async fn confirm(db: &impl Db, fence: Option<&Fence>) -> Result<()> {
 /// [`Error::Moved`] where they are no longer what they were; or the database's.
 pub async fn hold(tx: &Tx, fence: Option<&Fence>) -> Result<()> {
     let Some(fence) = fence else { return Ok(()) };
-    if tx.conn().0.get_database_backend() == DbBackend::Postgres {
-        let everyone = format!("SELECT pg_advisory_xact_lock_shared({EVERYONE}, 0)");
-        execute(
-            tx,
-            &format!("{everyone}, {}", of_users("pg_advisory_xact_lock_shared", fence.users.iter().map(|(id, _)| *id))),
-        )
-        .await?;
-    }
+    let users = fence.users.iter().map(|(id, _)| of_user(*id));
+    lock(tx, "pg_advisory_xact_lock_shared", users.chain([EVERYONE])).await?;
     tx.read_clock().await?;
     confirm(tx, Some(fence)).await
 }
 
-/// Waits until no other change of rights is under way, and keeps others from starting until this one ends. SQLite's one
-/// writer needs no such lock.
+/// Waits until no other change of rights is under way, and keeps others from starting until this one ends.
 ///
 /// # Errors
 /// The database's.
 pub async fn take_turn(tx: &Tx) -> Result<()> {
-    if tx.conn().0.get_database_backend() == DbBackend::Postgres {
-        execute(tx, &format!("SELECT pg_advisory_xact_lock({TURN}, 0)")).await?;
-    }
-    Ok(())
+    lock(tx, "pg_advisory_xact_lock", [TURN]).await
 }
 
 /// Ends what was resolved of some users until now, once the writes that rely on it have ended. The transaction's time is
@@ -111,34 +123,29 @@ pub async fn take_turn(tx: &Tx) -> Result<()> {
 /// The database's.
 pub async fn move_on(tx: &Tx, whose: Whose<'_>) -> Result<()> {
     let conn = tx.conn().0;
-    let postgres = conn.get_database_backend() == DbBackend::Postgres;
     match whose {
-        Whose::Users([]) | Whose::Nobodys => {}
-        Whose::Users(users) => {
-            if postgres {
-                execute(tx, &format!("SELECT {}", of_users("pg_advisory_xact_lock", users.iter().copied()))).await?;
-            }
+        Whose::Nobodys | Whose::Users([]) => return Ok(()),
+        Whose::Users(users) if users.len() <= MANY => {
+            lock(tx, "pg_advisory_xact_lock", users.iter().map(|id| of_user(*id))).await?;
             user::Entity::update_many()
                 .col_expr(user::Column::RightsVersion, user::Column::RightsVersion.into_expr().add(1))
                 .filter(user::Column::Id.is_in(users.iter().map(|id| id.uuid())))
                 .exec(&conn)
                 .await?;
-        }
-        Whose::Everyones => {
-            if postgres {
-                execute(tx, &format!("SELECT pg_advisory_xact_lock({EVERYONE}, 0)")).await?;
+            for user in users {
+                tell(tx, &user.to_string()).await?;
             }
+        }
+        Whose::Users(_) | Whose::Everyones => {
+            lock(tx, "pg_advisory_xact_lock", [EVERYONE]).await?;
             settings::Entity::update_many()
                 .col_expr(settings::Column::RightsVersion, settings::Column::RightsVersion.into_expr().add(1))
                 .exec(&conn)
                 .await?;
+            tell(tx, "").await?;
         }
     }
-    if postgres {
-        tx.read_clock().await?;
-        tell(tx, whose).await?;
-    }
-    Ok(())
+    tx.read_clock().await
 }
 
 /// The version of everyone's rights.
@@ -150,35 +157,33 @@ pub async fn everyones_version(db: &impl Db) -> Result<i64> {
     version.one(&db.conn().0).await?.ok_or(Error::Corrupt("settings"))
 }
 
-/// Those who keep what they resolved let it go sooner by this; they find out by the versions anyway.
-async fn tell(tx: &Tx, whose: Whose<'_>) -> Result<()> {
-    let names: Vec<String> = match whose {
-        Whose::Nobodys => return Ok(()),
-        Whose::Users(users) => users.iter().map(UserId::to_string).collect(),
-        Whose::Everyones => vec![String::new()],
-    };
-    for name in names {
-        execute(tx, &format!("SELECT pg_notify('{CHANNEL}', '{name}')")).await?;
-    }
-    Ok(())
-}
+/// One of PostgreSQL's advisory locks: what it is of, and whose.
+type Lock = (i32, i32);
 
-/// A call of a lock function for each user, in one order for all who lock. That two users share a key costs a wait.
-fn of_users(function: &str, users: impl Iterator<Item = UserId>) -> String {
-    let mut keys: Vec<i32> = users.map(key).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let calls: Vec<String> = keys.iter().map(|key| format!("{function}({USER}, {key})")).collect();
-    calls.join(", ")
-}
-
-/// The end of a UUIDv7 is random.
-fn key(user: UserId) -> i32 {
+/// The end of a UUIDv7 is random. That two users share a lock costs a wait.
+fn of_user(user: UserId) -> Lock {
     let [.., a, b, c, d] = *user.uuid().as_bytes();
-    i32::from_be_bytes([a, b, c, d])
+    (USER, i32::from_be_bytes([a, b, c, d]))
 }
 
-async fn execute(tx: &Tx, sql: &str) -> Result<()> {
-    tx.conn().0.execute_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+/// Takes locks until the transaction ends, in one order for all who do. SQLite's one writer needs none.
+async fn lock(tx: &Tx, function: &str, locks: impl IntoIterator<Item = Lock>) -> Result<()> {
+    let locks: BTreeSet<Lock> = locks.into_iter().collect();
+    let calls: Vec<String> =
+        (0..locks.len()).map(|at| format!("{function}(${}, ${})", 2 * at + 1, 2 * at + 2)).collect();
+    let values = locks.into_iter().flat_map(|(of, whose)| [of.into(), whose.into()]);
+    on_postgres(tx, &format!("SELECT {}", calls.join(", ")), values).await
+}
+
+/// Those who keep what they resolved let it go sooner by this; they find out by the versions anyway.
+async fn tell(tx: &Tx, whose: &str) -> Result<()> {
+    on_postgres(tx, &format!("SELECT pg_notify('{CHANNEL}', $1)"), [whose.into()]).await
+}
+
+async fn on_postgres(tx: &Tx, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<()> {
+    let conn = tx.conn().0;
+    if conn.get_database_backend() == DbBackend::Postgres {
+        conn.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, values)).await?;
+    }
     Ok(())
 }

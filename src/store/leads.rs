@@ -107,11 +107,11 @@ pub async fn get_many<A>(db: &impl Db, scope: &LeadScope<A>, ids: &[LeadId]) -> 
         .into_model::<Row>()
         .all(&conn)
         .await?;
-    let rows = believed(db, scope, rows).await?;
+    let rows = fence::believed(db, scope.fence(), rows).await?;
     rows.into_iter().map(|row| Ok(Found { lead: row.read()?, scope: scope.clone() })).collect()
 }
 
-/// What some scopes make of a lead.
+/// What some scopes make of a lead, for whoever asks.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     /// Whether whoever asks may view it.
@@ -122,8 +122,8 @@ pub struct Verdict {
     pub time: Time,
 }
 
-/// What some scopes make of several leads, all in one statement; leads that don't exist are left out. What is said of a lead
-/// that isn't viewable must not reach whoever asks.
+/// What one user's scopes make of several leads, all in one statement. Left out are leads that whoever asks may not view, unless the
+/// scopes are their own and one of them covers the lead.
 ///
 /// # Errors
 /// The database's.
@@ -146,24 +146,21 @@ pub async fn judge(
     for (at, scope) in scopes.iter().enumerate() {
         query = query.expr_as(Expr::expr(visible::covers(scope, backend)), column(at));
     }
-    let rows = conn.query_all(&query.into_query()).await?;
-    let verdicts = rows
-        .iter()
-        .map(|row| {
-            // NULL where a comparison was with NULL, such as the assignee of a lead that has none.
-            let yes = |name: &str| Ok::<_, Error>(row.try_get::<Option<bool>>("", name)?.unwrap_or(false));
-            let id: uuid::Uuid = row.try_get("", "id")?;
-            let covered = (0..scopes.len()).map(|at| yes(&column(at))).collect::<Result<_>>()?;
-            let time = time(row.try_get("", "time")?).ok_or(Error::Corrupt("clock"))?;
-            Ok((id.into(), Verdict { viewable: yes("viewable")?, covered, time }))
-        })
-        .collect::<Result<HashMap<LeadId, Verdict>>>()?;
-    // What is hidden counts as absent here too, or the one more statement would tell them apart.
     let of_oneself = scopes.iter().all(|scope| scope.user() == asker.user());
-    let is_told = |verdict: &&Verdict| verdict.viewable || (of_oneself && verdict.covered.contains(&true));
-    let told = verdicts.values().filter(is_told).collect();
-    believed(db, asker, told).await?;
-    Ok(verdicts)
+    let mut verdicts = Vec::new();
+    for row in conn.query_all(&query.into_query()).await? {
+        // NULL where a comparison was with NULL, such as the assignee of a lead that has none.
+        let yes = |name: &str| Ok::<_, Error>(row.try_get::<Option<bool>>("", name)?.unwrap_or(false));
+        let covered = (0..scopes.len()).map(|at| yes(&column(at))).collect::<Result<Vec<bool>>>()?;
+        let viewable = yes("viewable")?;
+        if viewable || (of_oneself && covered.contains(&true)) {
+            let id: uuid::Uuid = row.try_get("", "id")?;
+            let time = time(row.try_get("", "time")?).ok_or(Error::Corrupt("clock"))?;
+            verdicts.push((id.into(), Verdict { viewable, covered, time }));
+        }
+    }
+    // What is hidden counts as absent here too, or the one more statement would tell them apart.
+    Ok(fence::believed(db, asker.fence(), verdicts).await?.into_iter().collect())
 }
 
 /// A page of the scope's leads in some states, newest first.
@@ -174,7 +171,7 @@ pub async fn list<A>(db: &impl Db, scope: &LeadScope<A>, states: &[LeadState], p
     let conn = db.conn().0;
     let backend = conn.get_database_backend();
     let Some(ids) = visible::page(scope, states, page, backend) else {
-        return Ok(Paged { rows: believed(db, scope, Vec::new()).await?, next: None });
+        return Ok(Paged { rows: fence::believed(db, scope.fence(), Vec::new()).await?, next: None });
     };
     // The rows are fetched once it is known which: in the same statement, so that no change comes between.
     let ids = sea_orm::sea_query::Query::select().column("id").from_subquery(ids, "page").to_owned();
@@ -185,7 +182,7 @@ pub async fn list<A>(db: &impl Db, scope: &LeadScope<A>, states: &[LeadState], p
         .into_model::<Row>()
         .all(&conn)
         .await?;
-    let found = believed(db, scope, found).await?;
+    let found = fence::believed(db, scope.fence(), found).await?;
     let leads = found.into_iter().map(Row::read).collect::<Result<Vec<_>>>()?;
     Ok(page.cut(leads, |lead| lead.id.uuid()))
 }
@@ -214,17 +211,9 @@ pub async fn assigned_to(
         .into_model::<Row>()
         .all(&conn)
         .await?;
-    let found = believed(db, scope, found).await?;
+    let found = fence::believed(db, scope.fence(), found).await?;
     let leads = found.into_iter().map(Row::read).collect::<Result<Vec<_>>>()?;
     Ok(page.cut(leads, |lead| lead.id.uuid()))
-}
-
-/// That nothing was found is believed only where the fence stands: it may have been the fence that let nothing through.
-async fn believed<A, T>(db: &impl Db, scope: &LeadScope<A>, found: Vec<T>) -> Result<Vec<T>> {
-    if found.is_empty() {
-        fence::confirm(db, scope.fence()).await?;
-    }
-    Ok(found)
 }
 
 /// How many of the scope's ACTIVE leads are assigned to a user.
@@ -262,16 +251,18 @@ pub async fn lock<A: Acts>(tx: &Tx, scope: LeadScope<A>, view: &LeadScope<View>,
     let conn = tx.conn().0;
     let backend = conn.get_database_backend();
     fence::hold(tx, scope.fence()).await?;
-    // The row first, what is said of it after: a statement that waits for a lock must not judge by what it saw before.
-    let locked = lead::Entity::find_by_id(id.uuid()).select_only().column(lead::Column::Id).lock(LockType::Update);
-    // Whether there is one isn't looked at: what is absent takes the same steps as what is hidden.
-    locked.into_tuple::<uuid::Uuid>().one(&conn).await?;
-    tx.read_clock().await?;
     let acts = visible::covers(&scope, backend);
+    let reached = Condition::any().add(acts.clone()).add(visible::covers(view, backend));
+    // The row first, what is said of it after: a statement that waits for a lock must not judge by what it saw before. A row that
+    // nothing reaches isn't waited for: how long it takes would tell that somebody works on it.
+    let locked = lead::Entity::find_by_id(id.uuid()).select_only().column(lead::Column::Id).filter(reached.clone());
+    // Whether there is one isn't looked at: what is absent takes the same steps as what is hidden.
+    locked.lock(LockType::Update).into_tuple::<uuid::Uuid>().one(&conn).await?;
+    tx.read_clock().await?;
     let row = rows()
-        .expr_as(Expr::expr(acts.clone()), "acts")
+        .expr_as(Expr::expr(acts), "acts")
         .filter(lead::Column::Id.eq(id.uuid()))
-        .filter(Condition::any().add(acts).add(visible::covers(view, backend)))
+        .filter(reached)
         .into_model::<Judged>()
         .one(&conn)
         .await?;

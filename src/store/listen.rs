@@ -21,10 +21,6 @@ impl Store {
             if let Err(error) = listen(&self.read, &heard).await {
                 tracing::warn!(%error, "changes of rights are not heard of");
             }
-            // Whatever was said meanwhile is lost. Nobody listens any more where this can't be sent.
-            if heard.send(None).await.is_err() {
-                return;
-            }
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -35,11 +31,14 @@ async fn listen(db: &DatabaseConnection, heard: &mpsc::Sender<Option<UserId>>) -
     // Once it is lost, what was missed is dealt with before another is made.
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;
-    // None: the connection was lost.
-    while let Some(notice) = listener.try_recv().await? {
-        if heard.send(notice.payload().parse().ok()).await.is_err() {
+    // What was said before is lost.
+    let mut said = Some(None);
+    while let Some(user) = said {
+        if heard.send(user).await.is_err() {
             break;
         }
+        // None: the connection was lost.
+        said = listener.try_recv().await?.map(|notice| notice.payload().parse().ok());
     }
     Ok(())
 }

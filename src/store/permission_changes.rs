@@ -39,7 +39,7 @@ pub async fn append(tx: &Tx, actor: Option<Actor>, changed: Vec<Changed>) -> Res
     Ok(())
 }
 
-/// A page of the record, newest first, without the access to leads that exist and that the scope doesn't cover.
+/// A page of the record, newest first, without the access to leads that the scope doesn't cover.
 ///
 /// # Errors
 /// The database's.
@@ -60,10 +60,8 @@ pub async fn list(
         .limit(u64::from(page.size) + 1)
         .all(&conn)
         .await?;
-    if rows.is_empty() {
-        fence::confirm(db, scope.fence()).await?;
-    }
-    let changes = rows.into_iter().map(read).collect::<Result<Vec<_>>>()?;
+    let changes = fence::believed(db, scope.fence(), rows).await?;
+    let changes = changes.into_iter().map(read).collect::<Result<Vec<_>>>()?;
     Ok(page.cut(changes, |change| change.id.uuid()))
 }
 
@@ -78,7 +76,7 @@ fn asked(filter: &ChangeFilter) -> Condition {
         .add_option((!kinds.is_empty()).then(|| Column::Kind.is_in(words)))
 }
 
-/// What is said of a lead is for those who may view it, and of a lead that is gone for all who read the record.
+/// What is said of a lead is for those who may view it, and of a lead that is gone for those who may view every lead.
 fn shown(scope: &LeadScope<View>, backend: DbBackend) -> Condition {
     let its_lead = || {
         lead::Entity::find()
@@ -86,10 +84,11 @@ fn shown(scope: &LeadScope<View>, backend: DbBackend) -> Condition {
             .expr(Expr::val(1))
             .filter(lead::Column::Id.into_expr().eq(Column::LeadId.into_expr()))
     };
+    let gone = scope.reaches_all().then(|| Expr::exists(its_lead().into_query()).not());
     Condition::any()
         .add(Column::LeadId.is_null())
-        .add(Expr::exists(its_lead().into_query()).not())
         .add(Expr::exists(its_lead().filter(visible::covers(scope, backend)).into_query()))
+        .add_option(gone)
 }
 
 fn row(tx: &Tx, actor: Option<Actor>, changed: Changed) -> Result<ActiveModel> {

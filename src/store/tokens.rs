@@ -105,6 +105,8 @@ pub fn note_use(store: Store, id: TokenId) {
                 api_token::Entity::update_many()
                     .col_expr(api_token::Column::LastUseTime, Expr::val(micros(tx.now())))
                     .filter(api_token::Column::Id.eq(id.uuid()))
+                    // It may have ended while its caller was still known by it; such a call is refused.
+                    .filter(is_valid(tx.conn().0.get_database_backend()))
                     // Of the calls that came at once, the first has noted it.
                     .filter(is_worth_noting(tx.conn().0.get_database_backend()))
                     .exec(&tx.conn().0)

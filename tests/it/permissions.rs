@@ -5,6 +5,7 @@ mod escalation;
 mod explain;
 mod profiles;
 mod settings;
+mod turns;
 mod versions;
 
 use leadward::proto::{

@@ -4,8 +4,8 @@ use super::{Faults, MOST_ITEMS, grant_mode, id_text, level, origin, timestamp, w
 use crate::{
     access::explain::{Explanation, Ground, GroupGround, LevelSource, Obstacle, Step},
     model::{
-        ids::LeadId,
-        lead_access::{GrantMode, Path},
+        ids::{LeadId, UserId},
+        lead_access::Path,
         permission::Action,
     },
     proto::{self, AccessObstacleKind, AccessStepKind},
@@ -52,7 +52,7 @@ fn ground(ground: Ground, level: &proto::LevelSource) -> proto::AccessGround {
 
 fn obstacle(obstacle: Obstacle, level: &proto::LevelSource) -> proto::AccessObstacle {
     let of = |kind: AccessObstacleKind| proto::AccessObstacle { kind: kind.into(), ..Default::default() };
-    let by = |kind, by: crate::model::ids::UserId, at| proto::AccessObstacle {
+    let by = |kind, by: UserId, at| proto::AccessObstacle {
         given_by: by.to_string(),
         give_time: Some(timestamp(at)),
         ..of(kind)
@@ -79,8 +79,9 @@ fn step(step: Step) -> proto::AccessStep {
         Step::Reactivate => (AccessStepKind::ReactivateUser, None),
         Step::RaiseToIndividual => (AccessStepKind::RaiseToIndividual, None),
         Step::Grant(mode) => (AccessStepKind::GrantLead, Some(mode)),
-        Step::Reassign => (AccessStepKind::ReassignLead, None::<GrantMode>),
+        Step::Reassign => (AccessStepKind::ReassignLead, None),
         Step::Revoke => (AccessStepKind::RevokeLead, None),
+        Step::LowerToNone => (AccessStepKind::LowerToNone, None),
         Step::Deactivate => (AccessStepKind::DeactivateUser, None),
     };
     proto::AccessStep { kind: kind.into(), mode: grant_mode(mode).into() }

@@ -6,6 +6,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub lead_id: Uuid,
     pub deleted_by: Uuid,
+    pub on_behalf_of: Option<Uuid>,
     pub delete_time: i64,
     pub reason: String,
 }

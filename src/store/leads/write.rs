@@ -12,6 +12,7 @@ use crate::{
     model::{
         ids::{EntryId, UserId},
         lead::{DeletionReason, Lead, LeadState},
+        user::Actor,
     },
     store::{
         Db, Error, Result, Tx,
@@ -35,7 +36,7 @@ const ROWS_PER_INSERT: usize = 500;
 /// Inserts leads that lie in their creator's EDIT scope.
 ///
 /// # Errors
-/// [`Error::OutOfScope`] where one doesn't; /// [`Error::Unique`] for an external ID that is taken; or the database's.
+/// [`Error::OutOfScope`] where one doesn't; [`Error::Unique`] for an external ID that is taken; or the database's.
 pub async fn insert_many(tx: &Tx, creator: &LeadScope<Edit>, new: &[NewRow]) -> Result<()> {
     if !new.iter().all(|new| creator.covers_new(new.lead.assignee_id, new.lead.group_id)) {
         return Err(Error::OutOfScope);
@@ -214,7 +215,7 @@ fn active() -> lead::ActiveModel {
 ///
 /// # Errors
 /// The database's.
-pub async fn delete(tx: &Tx, lead: &Locked<Delete>, by: UserId, reason: DeletionReason) -> Result<()> {
+pub async fn delete(tx: &Tx, lead: &Locked<Delete>, by: Actor, reason: DeletionReason) -> Result<()> {
     let conn = tx.conn().0;
     let done = lead::Entity::delete_many()
         .filter(lead::Column::Id.eq(lead.lead().id.uuid()))
@@ -226,7 +227,8 @@ pub async fn delete(tx: &Tx, lead: &Locked<Delete>, by: UserId, reason: Deletion
     }
     let tombstone = lead_tombstone::ActiveModel {
         lead_id: Set(lead.lead().id.uuid()),
-        deleted_by: Set(by.uuid()),
+        deleted_by: Set(by.id.uuid()),
+        on_behalf_of: Set(by.on_behalf_of.map(UserId::uuid)),
         delete_time: Set(micros(tx.now())),
         reason: Set(reason.word().to_owned()),
     };

@@ -1,12 +1,14 @@
 //! A service that calls on behalf of a user.
 
 use leadward::proto::{
-    AccessLevel, Capability, DeactivateUserRequest, ErrorReason, Lead, LeadAction, Profile, Role, UpdateProfileRequest,
-    User, WhoAmIRequest,
+    AccessLevel, Capability, CreateApiTokenRequest, DeactivateUserRequest, ErrorReason, Lead, LeadAction, Profile,
+    Role, UpdateProfileRequest, User, WhoAmIRequest,
 };
 use tonic::{Request, Status};
 
-use crate::support::{Caller, TestServer, named, on_both_databases, permission, profile, reason, refused};
+use crate::support::{
+    Caller, TestServer, database_rows, named, on_both_databases, permission, profile, reason, refused,
+};
 
 /// A service that may act for users of its own role and below, and may do nothing by itself.
 async fn gateway(t: &TestServer, role: Role) -> Caller {
@@ -86,6 +88,30 @@ on_both_databases! {
         let request = UpdateProfileRequest { profile: Some(gateways), update_mask: Some(mask), validate_only: false };
         t.admin().permissions().update_profile(request).await.unwrap();
         refused(as_cy.list_leads(LeadAction::View).await, ErrorReason::CapabilityRequired);
+    }
+
+    async fn a_service_keeps_nothing_of_whom_it_acts_for(t: TestServer) {
+        let keepers = Profile {
+            capabilities: vec![Capability::ManageDirectory.into(), Capability::ActOnBehalf.into()],
+            ..profile("keepers", Role::Manager)
+        };
+        t.create_profile(keepers).await;
+        let (gateway, dora) = (gateway(&t, Role::Manager).await, t.user("dora", "keepers").await);
+        let as_dora = gateway.on_behalf_of(&dora);
+        let request = CreateApiTokenRequest { user_id: dora.id.clone(), ..CreateApiTokenRequest::default() };
+        refused(as_dora.directory().create_api_token(request.clone()).await, ErrorReason::Escalation);
+        dora.directory().create_api_token(request).await.unwrap();
+    }
+
+    async fn a_tombstone_names_both(t: TestServer) {
+        let (gateway, mia) = (gateway(&t, Role::Manager).await, t.manager("mia").await);
+        let lead = t.lead("lead").await;
+        gateway.on_behalf_of(&mia).delete(&lead.id).await.unwrap();
+        let rows = database_rows(t.database_url()).await;
+        let tombstone = rows.iter().find(|row| row.starts_with("lead_tombstones: ")).unwrap().to_lowercase();
+        for id in [&gateway.id, &mia.id] {
+            assert!(tombstone.contains(id.as_str()) || tombstone.contains(&id.replace('-', "")), "{tombstone}");
+        }
     }
 
     async fn a_deactivated_service_acts_for_nobody(t: TestServer) {

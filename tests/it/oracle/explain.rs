@@ -92,8 +92,8 @@ fn step_words(step: &AccessStep) -> String {
 /// Makes the smallest change that the service names, step by step: the answer turns round with the last one.
 pub async fn turn_round(stage: &mut Stage, question: &Question) -> Result<(), String> {
     let leads = stage.leads.len();
-    let movable = (0..leads).map(|n| (question.lead + n) % leads).find(|lead| stage.model.is_movable(*lead));
-    let Some(lead) = movable else { return Ok(()) };
+    let existing = (0..leads).map(|n| (question.lead + n) % leads).find(|lead| stage.model.exists(*lead));
+    let Some(lead) = existing else { return Ok(()) };
     let question = Question { lead, ..*question };
     let what = format!("turning round {question}");
     let before = stage.model.covers(question.user, question.action, lead);
@@ -125,6 +125,7 @@ fn operation(step: &AccessStep, question: Question) -> Option<Operation> {
         AccessStepKind::Unspecified => return None,
         AccessStepKind::GrantLead => Act::Grant { mode: step.mode(), until: Until::Never },
         AccessStepKind::RaiseToIndividual => Act::Override { action, own: Some(Reach::plain(AccessLevel::Individual)) },
+        AccessStepKind::LowerToNone => Act::Override { action, own: Some(Reach::plain(AccessLevel::None)) },
         AccessStepKind::ReactivateUser | AccessStepKind::DeactivateUser => Act::ToggleActive,
         AccessStepKind::RevokeLead => Act::Revoke,
         AccessStepKind::ReassignLead => Act::Assign { policy: Some(RevocationPolicy::Revoke) },

@@ -72,7 +72,7 @@ on_both_databases! {
         let administrators = t.profile_id("administrator").await;
         let first = all(&t).await;
         let expected = [
-            format!("USER_CREATED name: - -> Administrator, profile_id: - -> {administrators}, state: - -> ACTIVE"),
+            format!("USER_CREATED name: - -> Administrator, kind: - -> HUMAN, profile_id: - -> {administrators}, state: - -> ACTIVE"),
             "TOKEN_CREATED label: - -> first start".to_owned(),
         ];
         assert_eq!(lines(&first), expected);
@@ -114,7 +114,7 @@ on_both_databases! {
         .await;
         let expected = [
             format!(
-                "USER_CREATED name: - -> ana, email: - -> ana@example.com, profile_id: - -> {agents}, \
+                "USER_CREATED name: - -> ana, email: - -> ana@example.com, kind: - -> HUMAN, profile_id: - -> {agents}, \
                  desk: - -> SALES, state: - -> ACTIVE"
             ),
             "USER_UPDATED name: ana -> Eva, email: ana@example.com -> eva@example.com".to_owned(),

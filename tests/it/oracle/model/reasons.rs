@@ -21,13 +21,14 @@ pub struct Reasons {
 }
 
 /// Those that reach the lead alone come first, and then the shorter ones.
-const CHANGES: [&[AccessStepKind]; 11] = [
+const CHANGES: [&[AccessStepKind]; 12] = [
     &[AccessStepKind::GrantLead],
     &[AccessStepKind::RevokeLead],
     &[AccessStepKind::ReassignLead],
     &[AccessStepKind::ReassignLead, AccessStepKind::RevokeLead],
     &[AccessStepKind::ReactivateUser],
     &[AccessStepKind::RaiseToIndividual],
+    &[AccessStepKind::LowerToNone],
     &[AccessStepKind::DeactivateUser],
     &[AccessStepKind::ReactivateUser, AccessStepKind::RaiseToIndividual],
     &[AccessStepKind::ReactivateUser, AccessStepKind::GrantLead],
@@ -135,6 +136,10 @@ impl Model {
                     self.lead_mut(lead).rows.insert(who, Row::Blocked);
                 }
             }
+            AccessStepKind::LowerToNone => {
+                self.users[who].own.insert(action, Reach::plain(AccessLevel::None));
+            }
+            AccessStepKind::ReassignLead if !self.is_movable(lead) => {}
             AccessStepKind::ReassignLead => {
                 self.take_from_assignee(lead, Some(RevocationPolicy::Revoke));
                 self.lead_mut(lead).assignee = (0..self.users.len()).find(|other| *other != who);
