@@ -53,7 +53,7 @@ pub async fn list(
     let backend = conn.get_database_backend();
     let rows = Entity::find()
         .filter(asked(filter))
-        .filter(shown(scope, backend))
+        .filter(shown(scope, filter.lead_id, backend))
         .filter(fence::holds(scope.fence(), backend))
         .filter(Condition::all().add_option(page.after.map(|before| Column::Id.lt(before))))
         .order_by_desc(Column::Id)
@@ -76,13 +76,13 @@ fn asked(filter: &ChangeFilter) -> Condition {
         .add_option((!kinds.is_empty()).then(|| Column::Kind.is_in(words)))
 }
 
-/// What is said of a lead is for those who may view it, and of a lead that is gone for those who may view every lead.
-fn shown(scope: &LeadScope<View>, backend: DbBackend) -> Condition {
+/// What is said of a lead is for those who may view it, and of a lead that is gone for those who may view every lead. Where one
+/// lead is asked about, it is looked at once, so that the time doesn't tell how much there is of a hidden one.
+fn shown(scope: &LeadScope<View>, asked: Option<LeadId>, backend: DbBackend) -> Condition {
+    let which = asked.map_or(Column::LeadId.into_expr(), |id| Expr::val(id.uuid()));
     let its_lead = || {
-        lead::Entity::find()
-            .select_only()
-            .expr(Expr::val(1))
-            .filter(lead::Column::Id.into_expr().eq(Column::LeadId.into_expr()))
+        let same = lead::Column::Id.into_expr().eq(which.clone());
+        lead::Entity::find().select_only().expr(Expr::val(1)).filter(same)
     };
     let gone = scope.reaches_all().then(|| Expr::exists(its_lead().into_query()).not());
     Condition::any()
