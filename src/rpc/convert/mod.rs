@@ -6,13 +6,16 @@ mod explain;
 mod lead;
 mod permission;
 mod permission_change;
+mod settings;
 mod time;
 
 use std::{collections::BTreeSet, fmt::Display, str::FromStr};
 
 use prost_types::FieldMask;
 
-pub(super) use self::{assignment::*, directory::*, explain::*, lead::*, permission::*, permission_change::*, time::*};
+pub(super) use self::{
+    assignment::*, directory::*, explain::*, lead::*, permission::*, permission_change::*, settings::*, time::*,
+};
 use crate::domain::{Error, Result, Violation};
 
 /// The most items of one batch.
