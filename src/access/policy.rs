@@ -210,3 +210,65 @@ impl Principal {
         self.role == Role::Administrator
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Leads of every sort: the user's own, in either of two groups, in the pool, and any other.
+    const SORTS: [&str; 5] = ["own", "group 1", "group 2", "pool", "other"];
+
+    fn group(n: u128) -> GroupId {
+        Uuid::from_u128(n).into()
+    }
+
+    fn reaches() -> Vec<Reach> {
+        let mut all = vec![Reach::None, Reach::Complete];
+        for unassigned in [false, true] {
+            all.push(Reach::Individual { unassigned });
+            for groups in [&[][..], &[1], &[2], &[1, 2]] {
+                all.push(Reach::Groups { groups: groups.iter().map(|n| group(*n)).collect(), unassigned });
+            }
+        }
+        all
+    }
+
+    fn covered(reach: &Reach) -> BTreeSet<&'static str> {
+        let in_group = |n| reach.groups().is_some_and(|groups| groups.contains(&group(n)));
+        let covers = |sort: &&str| match *sort {
+            _ if *reach == Reach::Complete => true,
+            "own" => *reach != Reach::None,
+            "group 1" => in_group(1),
+            "group 2" => in_group(2),
+            "pool" => reach.pool(),
+            _ => false,
+        };
+        SORTS.into_iter().filter(covers).collect()
+    }
+
+    #[test]
+    fn two_reaches_together_cover_what_either_covers() {
+        for one in reaches() {
+            for other in reaches() {
+                let both: BTreeSet<_> = covered(&one).union(&covered(&other)).copied().collect();
+                assert_eq!(covered(&one.with(&other)), both, "{one:?} with {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_reach_contains_another_where_it_covers_all_of_it_and_is_of_no_lower_level() {
+        let level = |reach: &Reach| match reach {
+            Reach::None => 0,
+            Reach::Individual { .. } => 1,
+            Reach::Groups { .. } => 2,
+            Reach::Complete => 3,
+        };
+        for one in reaches() {
+            for other in reaches() {
+                let contains = covered(&other).is_subset(&covered(&one)) && level(&one) >= level(&other);
+                assert_eq!(one.contains(&other), contains, "{one:?} contains {other:?}");
+            }
+        }
+    }
+}

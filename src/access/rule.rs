@@ -121,3 +121,37 @@ impl Test<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn what_ends_has_ended_at_its_end() {
+        let user_id: UserId = Uuid::from_u128(1).into();
+        let end = Time::from_timestamp_micros(10_000_000).unwrap();
+        let row = AccessRow {
+            user_id,
+            kind: AccessKind::Granted,
+            mode: GrantMode::Full,
+            expire_time: Some(end),
+            given_by: user_id,
+            give_time: Time::default(),
+        };
+        let grace = Duration::from_secs(4);
+        let at = |now| Situation {
+            user_id,
+            assignee_id: Some(user_id),
+            group_id: None,
+            resolve_time: Some(end - grace),
+            row: Some(&row),
+            now,
+        };
+        for test in [Test::WithinGrace(grace), Test::Given { in_full: true }] {
+            assert!(test.passes(&at(end - Duration::from_micros(1))), "{test:?} an instant before");
+            assert!(!test.passes(&at(end)), "{test:?} at the end");
+        }
+    }
+}
