@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use leadward::access::Engine;
 use leadward::proto::{
-    AccessLevel, AddGroupMembersRequest, CreateApiTokenRequest, DeactivateUserRequest, DeleteGroupRequest, ErrorReason,
-    LeadAction, Profile, ReactivateUserRequest, RemoveGroupMembersRequest, RevokeApiTokenRequest, Role, Settings,
-    UpdateProfileRequest, UpdateSettingsRequest, UpdateUserPermissionsRequest, UpdateUserRequest, User,
+    AccessLevel, AddGroupMembersRequest, BatchGetLeadsRequest, CreateApiTokenRequest, DeactivateUserRequest,
+    DeleteGroupRequest, ErrorReason, GrantMode, Lead, LeadAction, ListAssignedLeadsRequest,
+    ListPermissionChangesRequest, Profile, ReactivateUserRequest, RemoveGroupMembersRequest, RevokeApiTokenRequest,
+    Role, Settings, UpdateProfileRequest, UpdateSettingsRequest, UpdateUserPermissionsRequest, UpdateUserRequest, User,
+    lead_result,
 };
 use sea_orm::{ConnectionTrait, Database, Statement};
 
-use crate::support::{Caller, TestServer, every_action, on_both_databases, permission, profile, refused};
+use crate::support::{
+    Caller, RunningServer, TestServer, every_action, named, on_both_databases, permission, profile, refused,
+};
 
 const EVERYONE: &str = "everyone";
 
@@ -86,16 +91,65 @@ on_both_databases! {
         assert_eq!(versions(&t).await, before);
     }
 
-    async fn a_caller_known_to_another_server_loses_and_gets_each_right_at_once(t: TestServer) {
-        let beside = t.beside().await;
-        let (ana, admin) = (t.agent("ana").await, t.admin());
-        let lead = t.lead("lead").await;
-        let there = ana.at_server(beside.addr());
-        let sees = async |caller: &Caller| caller.get_lead(&lead.id).await.is_ok();
-        for level in [AccessLevel::Complete, AccessLevel::None, AccessLevel::Complete, AccessLevel::Individual] {
-            admin.set_permission(&ana, permission(LeadAction::View, level)).await.unwrap();
-            assert_eq!(sees(&there).await, level == AccessLevel::Complete, "{level:?} at the other server");
-            assert_eq!(sees(&ana).await, level == AccessLevel::Complete, "{level:?} at this server");
+    async fn a_caller_known_to_a_server_that_hears_nothing_loses_and_gets_each_right_at_once(t: TestServer) {
+        let deaf = Engine { listen: false, ..Engine::default() };
+        let beside = RunningServer::start_with(t.database_url(), deaf).await;
+        let (mia, admin) = (t.manager("mia").await, t.admin());
+        let there = mia.at_server(beside.addr());
+        let lead = t.lead_of("lead", &mia).await;
+        admin.grant(&lead.id, &t.agent("ana").await, GrantMode::Full).await.unwrap();
+
+        for level in [AccessLevel::Complete, AccessLevel::None, AccessLevel::Individual, AccessLevel::None] {
+            for action in [LeadAction::View, LeadAction::Edit] {
+                admin.set_permission(&mia, permission(action, level)).await.unwrap();
+            }
+            let reaches = level != AccessLevel::None;
+            for call in CALLS {
+                // The calls before have made the server know better: each must find out by itself.
+                admin.set_permission(&mia, permission(LeadAction::Edit, level)).await.unwrap();
+                assert_eq!(shows(call, &there, &lead.id).await, reaches, "{call} at {level:?}");
+            }
         }
+    }
+}
+
+const CALLS: [&str; 10] = [
+    "GetLead",
+    "BatchGetLeads",
+    "ListLeads",
+    "ListAssignedLeads",
+    "ListLeadHistory",
+    "ListLeadAccess",
+    "CheckAccess",
+    "ExplainAccess",
+    "ListPermissionChanges",
+    "UpdateLead",
+];
+
+/// Whether a call shows or touches a lead.
+async fn shows(call: &str, caller: &Caller, lead_id: &str) -> bool {
+    let lead_id = lead_id.to_owned();
+    match call {
+        "GetLead" => caller.get_lead(&lead_id).await.is_ok(),
+        "BatchGetLeads" => {
+            let request = BatchGetLeadsRequest { lead_ids: vec![lead_id] };
+            let results = caller.leads().batch_get_leads(request).await.unwrap().into_inner().results;
+            matches!(results[0].result, Some(lead_result::Result::Lead(_)))
+        }
+        "ListLeads" => !caller.list_leads(LeadAction::View).await.unwrap().is_empty(),
+        "ListAssignedLeads" => {
+            let request = ListAssignedLeadsRequest::default();
+            !caller.assignments().list_assigned_leads(request).await.unwrap().into_inner().leads.is_empty()
+        }
+        "ListLeadHistory" => caller.history(&lead_id).await.is_ok(),
+        "ListLeadAccess" => caller.access_list(&lead_id).await.is_ok(),
+        "CheckAccess" => caller.check(caller, LeadAction::View, &lead_id).await.unwrap_or(false),
+        "ExplainAccess" => caller.explain(caller, LeadAction::View, &lead_id).await.is_ok(),
+        "ListPermissionChanges" => {
+            let request = ListPermissionChangesRequest { lead_id, ..ListPermissionChangesRequest::default() };
+            !caller.permission_changes(request).await.unwrap().is_empty()
+        }
+        "UpdateLead" => caller.update_lead(Lead { id: lead_id, ..named("renamed") }, &["name"]).await.is_ok(),
+        other => panic!("{other} is not known here"),
     }
 }

@@ -91,11 +91,6 @@ impl TestServer {
         self.storage.url()
     }
 
-    /// Another server on the same database.
-    pub async fn beside(&self) -> RunningServer {
-        RunningServer::start(self.database_url()).await
-    }
-
     /// The first administrator.
     pub fn admin(&self) -> Caller {
         self.admin.clone()
