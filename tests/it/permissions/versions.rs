@@ -116,7 +116,8 @@ on_both_databases! {
     }
 }
 
-const CALLS: [&str; 10] = [
+const CALLS: [&str; 11] = [
+    "BatchCheckAccess",
     "GetLead",
     "BatchGetLeads",
     "ListLeads",
@@ -147,6 +148,10 @@ async fn shows(call: &str, caller: &Caller, lead_id: &str) -> bool {
         "ListLeadHistory" => caller.history(&lead_id).await.is_ok(),
         "ListLeadAccess" => caller.access_list(&lead_id).await.is_ok(),
         "CheckAccess" => caller.check(caller, LeadAction::View, &lead_id).await.unwrap_or(false),
+        "BatchCheckAccess" => {
+            let answers = caller.batch_check(caller, &[(LeadAction::View, lead_id.as_str())]).await.unwrap();
+            answers == [Ok(true)]
+        }
         "ExplainAccess" => caller.explain(caller, LeadAction::View, &lead_id).await.is_ok(),
         "ListPermissionChanges" => {
             let request = ListPermissionChangesRequest { lead_id, ..ListPermissionChangesRequest::default() };
