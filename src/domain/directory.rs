@@ -171,7 +171,7 @@ async fn may_take_from(tx: &Tx, caller: &Caller, facts: &Facts) -> Result<()> {
     if active == [facts.user_id] { Err(Error::LastAdministrator) } else { Ok(()) }
 }
 
-/// The user's row is locked against an assignment that is being made to them.
+/// The turn has locked the user's row against an assignment that is being made to them.
 async fn known(tx: &Tx, id: UserId) -> Result<(User, Facts)> {
     let facts = principals::facts(tx, id).await?.ok_or(Error::NotFound(Resource::User))?;
     Ok((found(tx, id).await?, facts))
