@@ -1,4 +1,4 @@
-.PHONY: test tools fmt bench-access
+.PHONY: test tools fmt bench-access bench-import
 
 # Installs what is missing, then runs everything: format, lints, protos, tests on SQLite and on a private PostgreSQL.
 test:
@@ -15,3 +15,7 @@ fmt: tools
 # What authentication, scopes and the fence cost, with the cache and the fence on and off.
 bench-access:
 	cargo bench --locked --bench access
+
+# Imports and exports beside the fastest that each database can do by itself; LEADWARD_ROWS says how many rows.
+bench-import:
+	cargo bench --locked --bench import

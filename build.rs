@@ -13,7 +13,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?).join("leadward.descriptors.bin");
     fs::write(out, compiler.encode_file_descriptor_set())?;
 
-    tonic_prost_build::configure().compile_fds(compiler.file_descriptor_set())?;
+    // Maps in order, so that a message has one encoding.
+    tonic_prost_build::configure().btree_map(".").compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }
 

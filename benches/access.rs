@@ -179,7 +179,7 @@ impl Company {
 
         let mut group_ids = Vec::new();
         for n in 0..GROUPS {
-            let request = admin.request(CreateGroupRequest { group: Some(group(n)) });
+            let request = admin.request(CreateGroupRequest { group: Some(group(n)), ..Default::default() });
             group_ids.push(directory.create_group(request).await.unwrap().into_inner().group.unwrap().id);
         }
         let view = Permission {
@@ -194,11 +194,14 @@ impl Company {
             permissions: vec![view],
             ..Profile::default()
         };
-        let request = admin.request(CreateProfileRequest { profile: Some(profile) });
+        let request = admin.request(CreateProfileRequest { profile: Some(profile), ..Default::default() });
         let profile = PermissionServiceClient::new(channel.clone()).create_profile(request).await.unwrap();
         let profile_id = Some(profile.into_inner().profile.unwrap().id);
         let user = User { name: Some("ana".to_owned()), profile_id, ..User::default() };
-        let user = directory.create_user(admin.request(CreateUserRequest { user: Some(user) })).await.unwrap();
+        let user = directory
+            .create_user(admin.request(CreateUserRequest { user: Some(user), ..Default::default() }))
+            .await
+            .unwrap();
         let user_id = user.into_inner().user.unwrap().id;
         let request = CreateApiTokenRequest { user_id, label: "bench".to_owned(), ..CreateApiTokenRequest::default() };
         let token = directory.create_api_token(admin.request(request)).await.unwrap().into_inner().secret;

@@ -22,15 +22,16 @@ use tower_http::{
 
 use crate::{
     access::{Engine, Resolver, authn::Authenticate, token::ApiSecret},
-    domain::bootstrap,
+    domain::{bootstrap, housekeeping},
     proto::{
         FILE_DESCRIPTOR_SET, assignment_service_server::AssignmentServiceServer,
         directory_service_server::DirectoryServiceServer, lead_service_server::LeadServiceServer,
-        permission_service_server::PermissionServiceServer,
+        order_service_server::OrderServiceServer, permission_service_server::PermissionServiceServer,
     },
     query::page_token::PageTokens,
     rpc::{
         Api,
+        feed::Feed,
         request_id::{self, KeepRequestId, REQUEST_ID},
         status,
     },
@@ -133,8 +134,12 @@ impl Server {
         let (health_reporter, health) = tonic_health::server::health_reporter();
         set_health(&health_reporter, ServingStatus::Serving).await;
         let resolver = Resolver::new(store.clone(), engine);
-        let api = Api::new(store.clone(), resolver.clone(), page_tokens);
+        let (feed, feeding) = Feed::new(store.clone());
+        let api = Api::new(store.clone(), resolver.clone(), page_tokens, feed);
         let listening = tokio::spawn(resolver.clone().listen());
+        let keeping = tokio::spawn(housekeeping::run(store.clone()));
+        let feeding = tokio::spawn(feeding);
+        let watches = feeding.abort_handle();
 
         let server = tonic::transport::Server::builder()
             // gRPC-Web comes over HTTP/1.1 too.
@@ -156,10 +161,13 @@ impl Server {
             .add_service(limited!(LeadServiceServer::new(api.clone())))
             .add_service(limited!(PermissionServiceServer::new(api.clone())))
             .add_service(limited!(AssignmentServiceServer::new(api.clone())))
-            .add_service(limited!(DirectoryServiceServer::new(api)))
+            .add_service(limited!(DirectoryServiceServer::new(api.clone())))
+            .add_service(limited!(OrderServiceServer::new(api)))
             .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), async move {
                 stop.await;
                 set_health(&health_reporter, ServingStatus::NotServing).await;
+                // A watch never ends by itself.
+                watches.abort();
                 // Nobody waits for this where the server has ended by itself.
                 let _ = stopping.send(());
             });
@@ -170,7 +178,9 @@ impl Server {
                 tracing::warn!("calls were cut off, {} seconds after the server was told to stop", DRAIN.as_secs());
             }
         }
-        listening.abort();
+        for task in [listening, keeping, feeding] {
+            task.abort();
+        }
         // A write that waits for a lock, or a network that is gone, must not keep the server from ending.
         if tokio::time::timeout(DRAIN, store.close()).await.is_err() {
             tracing::warn!("the database's connections were not closed in time");
@@ -187,6 +197,7 @@ async fn set_health(reporter: &HealthReporter, status: ServingStatus) {
         PermissionServiceServer::<Api>::NAME,
         AssignmentServiceServer::<Api>::NAME,
         DirectoryServiceServer::<Api>::NAME,
+        OrderServiceServer::<Api>::NAME,
     ] {
         reporter.set_service_status(service, status).await;
     }

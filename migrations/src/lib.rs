@@ -3,6 +3,7 @@
 
 mod m20261121_000001_create_tables;
 mod m20261121_000002_rights;
+mod m20261122_000003_life;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -14,6 +15,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_000001_create_tables::Migration), Box::new(m20261121_000002_rights::Migration)]
+        vec![
+            Box::new(m20261121_000001_create_tables::Migration),
+            Box::new(m20261121_000002_rights::Migration),
+            Box::new(m20261122_000003_life::Migration),
+        ]
     }
 }

@@ -149,7 +149,7 @@ impl Case {
         let reaching = clauses.iter().filter(|clause| clause.reaches(&at));
         reaching
             .map(|clause| {
-                let path = Path { actions: vec![self.action], ..path(principal, clause, &self.lead, &at) };
+                let path = path(principal, clause, &self.lead, &at);
                 let group = self.lead.group_id.filter(|_| way(clause, &at) == Way::Group);
                 Ground { path, group: group.map(|group| self.group_ground(group)) }
             })

@@ -10,6 +10,7 @@ pub mod policy;
 pub mod resolve;
 pub mod rule;
 pub mod scope;
+pub mod sight;
 pub mod token;
 
 pub use caller::Caller;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::model::{
     ids::{GroupId, UserId},
-    permission::{Action, Capability, PerAction, Permission, Profile, Role},
+    permission::{Action, Capability, OrderVisibility, PerAction, Permission, Profile, Role},
     user::{Desk, UserState},
 };
 
@@ -150,6 +150,8 @@ pub struct Principal {
     pub permissions: PerAction<Effective>,
     /// What they hold.
     pub capabilities: BTreeSet<Capability>,
+    /// Which orders they see of the leads that they may view.
+    pub order_visibility: OrderVisibility,
     resolved_grace: Option<Duration>,
 }
 
@@ -176,6 +178,7 @@ impl Principal {
             role: profile.role,
             permissions,
             capabilities,
+            order_visibility: if administrator { OrderVisibility::All } else { profile.order_visibility },
             resolved_grace: if administrator { None } else { profile.resolved_grace },
         }
     }
@@ -188,7 +191,23 @@ impl Principal {
             role: Role::Administrator,
             permissions: PerAction::from_fn(|_| Effective { reach: Reach::Complete, origin: Origin::Administrator }),
             capabilities: BTreeSet::new(),
+            order_visibility: OrderVisibility::All,
             resolved_grace: None,
+        }
+    }
+
+    /// Somebody who may view this, and do nothing else.
+    pub(super) fn viewing(user_id: UserId, reach: Reach, administrator: bool, grace: Option<Duration>) -> Self {
+        let origin = Origin::Profile;
+        let reach = |action| if action == Action::View { reach.clone() } else { Reach::None };
+        Self {
+            user_id,
+            state: UserState::Active,
+            role: if administrator { Role::Administrator } else { Role::Agent },
+            permissions: PerAction::from_fn(|action| Effective { reach: reach(action), origin }),
+            capabilities: BTreeSet::new(),
+            order_visibility: OrderVisibility::All,
+            resolved_grace: grace,
         }
     }
 

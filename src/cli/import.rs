@@ -1,5 +1,8 @@
-//! `leadward import`: leads of a CSV file, through ImportLeads of any server.
+//! `leadward import`: leads of a file, through ImportLeads of any server.
 
+mod csv_table;
+mod import_id;
+mod json_table;
 mod mapping;
 mod rejects;
 mod rows;
@@ -8,45 +11,45 @@ mod table;
 mod transfer;
 mod values;
 
-use std::{
-    path::PathBuf,
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, process::ExitCode, time::Instant};
 
-use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use secrecy::SecretString;
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 
-use self::{mapping::Mapping, rejects::Rejects, rows::Rows, summary::Tally, table::Table, transfer::Transfer};
+use self::{import_id::ImportId, mapping::Mapping, rejects::Rejects, rows::Rows, summary::Tally, transfer::Transfer};
+use super::{
+    format::Format,
+    remote::{Remote, unless_interrupted},
+};
 use crate::proto::{DuplicatePolicy, ImportOptions, LeadMatchKey};
 
-/// Imports leads from a CSV file into a running server.
+/// Imports leads from a file through a running server.
 ///
-/// Existing leads are skipped, so that the same file again changes nothing. Rows that are refused go to a rejects file
-/// with their line and the reason; mend it and import it with the same flags.
+/// The file is CSV or JSON lines; what `leadward export` writes is understood as it is. Existing leads are skipped, and rows
+/// that an earlier run of the same command took are not looked at again, so an import that broke off goes on. Rows that
+/// are refused go to a rejects file with their line and the reason; mend it and import it with the same flags.
 ///
 /// Ends with 0 where every row was taken, 2 where some were rejected, 1 where the import failed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The CSV file, or the rejects file of an earlier run
+    /// The file, or the rejects file of an earlier run
     file: PathBuf,
 
-    /// The server to import into
-    #[arg(long, env = "LEADWARD_SERVER", default_value = "http://127.0.0.1:50051", value_name = "URL")]
-    server: String,
+    #[command(flatten)]
+    remote: Remote,
 
-    /// An API token of a user who may import leads
-    #[arg(long, env = "LEADWARD_TOKEN", hide_env_values = true)]
-    token: SecretString,
+    /// How the file is written, by default as its name ends: .jsonl is JSON lines, anything else CSV
+    ///
+    /// In JSON lines, the keys of the objects are the columns.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
 
     /// Where a field comes from; may be repeated
     ///
     /// FIELD is external_id, name, email, email_confirmed, phone, country, locale, campaign, stage, next_contact_time,
-    /// assignee (e-mail or ID), group (name), register_time, first_deposit_time, deposited or attributes.NAME. SOURCE is a
-    /// column's name, its number from 1, or a template such as '{First} {Last}' or 'shop-{line}' ({line} is the row's line
-    /// in the file). Without --map, columns that are called like a field give that field.
+    /// assignee (e-mail or ID), group (name or ID), register_time, first_deposit_time, deposited, attributes (a JSON object of
+    /// texts) or attributes.NAME. SOURCE is a column's name, its number from 1, or a template such as '{First} {Last}' or
+    /// 'shop-{line}' ({line} is the row's line in the file). Without --map, columns that are called like a field give that
+    /// field, and the others are ignored.
     #[arg(long, value_name = "FIELD=SOURCE")]
     map: Vec<String>,
 
@@ -85,11 +88,28 @@ pub struct Args {
     #[arg(long = "match", value_enum, value_delimiter = ',', value_name = "KEYS")]
     match_keys: Vec<MatchKey>,
 
-    /// Where refused rows go, by default FILE.rejects.csv
+    /// What the server knows the import by, for 30 days; by default made of the file and what its rows are to mean
+    ///
+    /// Rows that an earlier run of the same user and ID took are not looked at again. A rejects file that is replaced has none:
+    /// whatever is left in it is looked at in every run.
+    #[arg(long, value_name = "ID")]
+    import_id: Option<String>,
+
+    /// Looks at every row anew, whatever earlier runs took
+    #[arg(long, conflicts_with = "import_id")]
+    again: bool,
+
+    /// Where refused rows go, by default FILE.rejects.csv; CSV, whatever the file is
     ///
     /// A rejects file that is imported is replaced by what is still refused; where nothing is, it stays as it was.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
+}
+
+impl Args {
+    fn format(&self) -> Format {
+        Format::of(self.format, &self.file)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -134,24 +154,28 @@ impl MatchKey {
 /// Where the command line is wrong, the file can't be read, or the server is lost or refuses.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
-    let table = Table::open(&args.file, args.delimiter, args.no_header)?;
+    let table = table::open(&args)?;
     let mapping = Mapping::new(&args, table.columns())?;
-    let mut rejects = Rejects::new(&args, &table)?;
-    let options = options(&args, &mapping);
+    let mut rejects = Rejects::new(&args, table.as_ref())?;
+    let mut options = options(&args, &mapping);
     if options.match_keys.is_empty() {
         eprintln!(
-            "note: nothing unique is mapped (external_id, email, phone), so a second import makes every lead again"
+            "note: nothing unique is mapped (external_id, email, phone), so no lead is recognised as one that exists"
         );
     }
-    let channel = connect(&args.server).await?;
+    let import_id = ImportId::choose(&args, &mapping, &options, &rejects)?;
+    options.import_id = import_id.text.clone();
+    let connection = args.remote.connect().await?;
 
     let bar = progress_bar(table.size())?;
     let mut tally = Tally::default();
     let rows = Rows { mapping, date_formats: args.date_format.clone(), bad_phone: args.bad_phone };
     let transfer = Transfer { tally: &mut tally, rejects: &mut rejects, bar: &bar };
-    let result = transfer.run(&channel, &args.token, options, table, rows).await;
+    let result = unless_interrupted(transfer.run(&connection, options, table, rows)).await;
     bar.finish_and_clear();
-    result.with_context(|| broken_off(args.on_duplicate, tally.acknowledged()))?;
+    if let Err(error) = result {
+        return Err(error.context(broken_off(&import_id, tally.acknowledged(), rejects)?));
+    }
 
     let rejects_file = rejects.finish()?;
     println!("{}", tally.summary(started.elapsed(), rejects_file.as_deref()));
@@ -169,7 +193,7 @@ fn options(args: &Args, mapping: &Mapping) -> ImportOptions {
         MatchKey::Email => LeadMatchKey::Email,
         MatchKey::Phone => LeadMatchKey::Phone,
     });
-    ImportOptions { on_duplicate: policy.into(), match_keys: keys.map(i32::from).collect() }
+    ImportOptions { on_duplicate: policy.into(), match_keys: keys.map(i32::from).collect(), import_id: String::new() }
 }
 
 /// People share phones and addresses, so those tell nobody apart where there is an ID.
@@ -184,38 +208,19 @@ fn match_keys(args: &Args, mapping: &Mapping) -> Vec<MatchKey> {
     }
 }
 
-async fn connect(server: &str) -> anyhow::Result<Channel> {
-    let url = if server.contains("://") { server.to_owned() } else { format!("http://{server}") };
-    let mut endpoint =
-        Endpoint::from_shared(url.clone()).with_context(|| format!("{url} is not the URL of a server"))?;
-    if url.starts_with("https://") {
-        endpoint = endpoint.tls_config(ClientTlsConfig::new().with_enabled_roots())?;
-    }
-    endpoint
-        .connect_timeout(Duration::from_secs(10))
-        // A server that is gone without a word would leave the import waiting for ever.
-        .http2_keep_alive_interval(Duration::from_secs(30))
-        .keep_alive_timeout(Duration::from_secs(20))
-        .connect()
-        .await
-        .with_context(|| format!("can't reach a server at {url}"))
-}
-
 fn progress_bar(bytes: u64) -> anyhow::Result<ProgressBar> {
     let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {msg}  {elapsed}")?;
     Ok(ProgressBar::new(bytes).with_style(style))
 }
 
-fn broken_off(on_duplicate: OnDuplicate, acknowledged: u64) -> String {
+/// What became of an import that did not come to its end, with its rejects put where the next run finds them.
+fn broken_off(import_id: &ImportId, acknowledged: u64, rejects: Rejects) -> anyhow::Result<String> {
     if acknowledged == 0 {
-        return "the import failed before any row was acknowledged".to_owned();
+        return Ok("the import failed before any row was acknowledged".to_owned());
     }
-    let advice = match on_duplicate {
-        OnDuplicate::Skip => "run the same command again to go on: existing leads are skipped",
-        OnDuplicate::Update => "run the same command again to go on: leads that say the same are left unchanged",
-        OnDuplicate::Reject => "run the command again with --on-duplicate skip to go on",
-    };
-    format!("the import broke off after {acknowledged} rows were acknowledged; {advice}")
+    let rejected = rejects.keep()?.map(|path| format!("; rows rejected by then are in {}", path.display()));
+    let rejected = rejected.unwrap_or_default();
+    Ok(format!("the import broke off after {acknowledged} rows were acknowledged; {}{rejected}", import_id.to_go_on))
 }
 
 fn parse_delimiter(text: &str) -> Result<u8, String> {

@@ -1,8 +1,11 @@
 //! The command line, one file a command.
 
 pub mod demo;
+pub mod export;
+mod format;
 pub mod import;
 mod migrate;
+mod remote;
 mod serve;
 mod token;
 
@@ -29,8 +32,9 @@ enum Command {
     Serve(serve::Args),
     /// Manages the database's schema.
     Migrate(migrate::Args),
-    /// Imports leads from a file through a running server.
+    // Described where their arguments are, at length.
     Import(Box<import::Args>),
+    Export(Box<export::Args>),
     /// Makes a new API token for a user, straight in the database.
     Token(token::Args),
 }
@@ -53,6 +57,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args).await,
         Command::Migrate(args) => migrate::run(args).await,
         Command::Import(args) => import::run(*args).await,
+        Command::Export(args) => export::run(*args).await,
         Command::Token(args) => token::run(args).await,
     }
 }

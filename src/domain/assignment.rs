@@ -38,8 +38,6 @@ pub struct Assignment {
     pub policy: Option<RevocationPolicy>,
     /// The lead's etag, where the caller insists on it.
     pub etag: Option<String>,
-    /// Change nothing.
-    pub validate_only: bool,
 }
 
 /// What an assignment did.
@@ -68,48 +66,43 @@ pub struct Previous {
 ///
 /// # Errors
 /// CAPABILITY_REQUIRED, LEAD_NOT_FOUND, ACTION_NOT_PERMITTED, STALE_ETAG, LEAD_STATE, RESOURCE_NOT_FOUND, INELIGIBLE_ASSIGNEE.
-pub async fn assign(store: &Store, caller: &Caller, assignment: Assignment) -> Result<Assigned> {
+pub async fn assign(tx: &Tx, caller: &Caller, assignment: &Assignment) -> Result<Assigned> {
     if assignment.policy.is_some() {
         caller.require(Capability::ManageLeadAccess)?;
     }
-    store
-        .write_unless(assignment.validate_only, (caller.clone(), assignment), |tx, args| async move {
-            let (caller, assignment) = &*args;
-            let lead = lock::<Assign>(&tx, caller, assignment.lead_id, assignment.etag.as_deref()).await?;
-            if lead.lead().state == LeadState::Discarded {
-                return Err(Error::LeadState(LeadState::Discarded));
-            }
-            if lead.lead().assignee_id == assignment.assignee_id {
-                return Ok(Assigned { lead: Some(lead.lead().clone()), previous: None });
-            }
-            let settings = settings::get(&tx).await?;
-            if let Some(assignee) = assignment.assignee_id {
-                users::lock(&tx, assignee).await?;
-                let facts = principals::facts(&tx, assignee).await?.ok_or(Error::NotFound(Resource::User))?;
-                eligible(&tx, &facts, lead.lead(), &settings).await?.map_err(Error::Ineligible)?;
-                unblock(&tx, caller, &lead, assignee).await?;
-            }
-            let after = leads::set_assignee(&tx, &lead, assignment.assignee_id, caller.id()).await?;
-            let kind = match assignment.assignee_id {
-                Some(_) => HistoryKind::Assigned,
-                None => HistoryKind::Unassigned,
-            };
-            history::record(&tx, caller, kind, Some(lead.lead()), &after).await?;
-            let policy = assignment.policy.unwrap_or_else(|| settings.revocation_policy());
-            let previous = match lead.lead().assignee_id {
-                Some(previous) => Some(part(&tx, caller, &lead, &after, previous, policy).await?),
-                None => None,
-            };
-            Ok(Assigned { lead: still_reached(&tx, caller, after.id).await?, previous })
-        })
-        .await
+    let lead = lock::<Assign>(tx, caller, assignment.lead_id, assignment.etag.as_deref()).await?;
+    if lead.lead().state == LeadState::Discarded {
+        return Err(Error::LeadState(LeadState::Discarded));
+    }
+    if lead.lead().assignee_id == assignment.assignee_id {
+        return Ok(Assigned { lead: Some(lead.lead().clone()), previous: None });
+    }
+    let settings = settings::get(tx).await?;
+    if let Some(assignee) = assignment.assignee_id {
+        users::lock(tx, assignee).await?;
+        let facts = principals::facts(tx, assignee).await?.ok_or(Error::NotFound(Resource::User))?;
+        eligible(tx, &facts, lead.lead(), &settings).await?.map_err(Error::Ineligible)?;
+        unblock(tx, caller, &lead, assignee).await?;
+    }
+    let after = leads::set_assignee(tx, &lead, assignment.assignee_id, caller.id()).await?;
+    let kind = match assignment.assignee_id {
+        Some(_) => HistoryKind::Assigned,
+        None => HistoryKind::Unassigned,
+    };
+    history::record(tx, caller, kind, Some(lead.lead()), &after).await?;
+    let policy = assignment.policy.unwrap_or_else(|| settings.revocation_policy());
+    let previous = match lead.lead().assignee_id {
+        Some(previous) => Some(part(tx, caller, &lead, &after, previous, policy).await?),
+        None => None,
+    };
+    Ok(Assigned { lead: still_reached(tx, caller, after.id).await?, previous })
 }
 
 /// A block doesn't outlast an assignment.
 async fn unblock(tx: &Tx, caller: &Caller, lead: &Locked<Assign>, assignee: UserId) -> Result<()> {
     let row = lead_access::of_users(tx, lead, &[assignee]).await?.pop();
     let Some(block) = row.filter(|row| row.kind == AccessKind::Blocked) else { return Ok(()) };
-    lead_access::remove(tx, lead, assignee).await?;
+    lead_access::remove(tx, lead, &block).await?;
     audit::access(tx, caller, PermissionChangeKind::AccessUnblocked, lead.lead().id, assignee, Some(&block), None).await
 }
 
@@ -145,10 +138,10 @@ async fn part(
         give_time: tx.now(),
     });
     let given = lead_access::of_users(tx, lead, &[user_id]).await?.pop();
-    match &row {
-        Some(row) if given.as_ref().map(audit::told) == Some(audit::told(row)) => {}
-        Some(row) => {
-            lead_access::retain(tx, lead, row).await?;
+    match (&row, &given) {
+        (Some(row), Some(given)) if audit::told(given) == audit::told(row) => {}
+        (Some(row), given) => {
+            lead_access::retain(tx, lead, given.as_ref(), row).await?;
             audit::access(
                 tx,
                 caller,
@@ -160,12 +153,11 @@ async fn part(
             )
             .await?;
         }
-        None if given.is_some() => {
-            lead_access::remove(tx, lead, user_id).await?;
-            audit::access(tx, caller, PermissionChangeKind::AccessEnded, after.id, user_id, given.as_ref(), None)
-                .await?;
+        (None, Some(given)) => {
+            lead_access::remove(tx, lead, given).await?;
+            audit::access(tx, caller, PermissionChangeKind::AccessEnded, after.id, user_id, Some(given), None).await?;
         }
-        None => {}
+        (None, None) => {}
     }
     let remaining = match principals::facts(tx, user_id).await? {
         Some(facts) => paths(&Principal::resolve(&facts), after, row.as_ref(), tx.now()),

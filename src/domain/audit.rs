@@ -221,6 +221,8 @@ fn of_profile(profile: &Profile) -> Vec<Told> {
         capabilities,
         resolved_grace,
         max_open_leads,
+        order_visibility,
+        assign_partial_orders_only,
         version: _,
     } = profile;
     let words: Vec<&str> = capabilities.iter().map(|capability| capability.word()).collect();
@@ -230,6 +232,8 @@ fn of_profile(profile: &Profile) -> Vec<Told> {
         ("capabilities", (!words.is_empty()).then(|| words.join(" "))),
         ("resolved_grace", resolved_grace.map(span)),
         ("max_open_leads", max_open_leads.map(|most| most.to_string())),
+        ("order_visibility", Some(order_visibility.word().to_owned())),
+        ("assign_partial_orders_only", Some(assign_partial_orders_only.to_string())),
     ]);
     told
 }
@@ -240,11 +244,13 @@ fn of_group(group: &Group) -> Vec<Told> {
 }
 
 fn of_settings(settings: &Settings) -> Vec<Told> {
-    let Settings { policy, keep_duration, enforce_desks, update_time: _, version: _ } = settings;
+    let Settings { policy, keep_duration, enforce_desks, resolve_on_completed_order, update_time: _, version: _ } =
+        settings;
     vec![
         ("revocation_policy", Some(policy.word().to_owned())),
         ("keep_duration", Some(span(*keep_duration))),
         ("enforce_desks", Some(enforce_desks.to_string())),
+        ("resolve_on_completed_order", Some(resolve_on_completed_order.to_string())),
     ]
 }
 

@@ -8,7 +8,7 @@ use crate::{
     model::{
         Time,
         ids::{ProfileId, UserId},
-        permission::{Action, Capability, PerAction, Permission, Profile, Role},
+        permission::{Action, Capability, OrderVisibility, PerAction, Permission, Profile, Role},
         pick_list::{Category, PickList},
         settings::{PolicyKind, Settings},
         user::{NewUser, UserKind},
@@ -16,6 +16,7 @@ use crate::{
     store::{self, Store, Tx, pick_lists, profiles, secrets, settings, tokens as token_rows, users},
 };
 
+const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 const DEMO: &str = "demo";
@@ -83,6 +84,7 @@ async fn fill(tx: &Tx, secret: &ApiSecret) -> Result<()> {
         policy: PolicyKind::Revoke,
         keep_duration: 7 * DAY,
         enforce_desks: true,
+        resolve_on_completed_order: true,
         update_time: tx.now(),
         version: 1,
     };
@@ -91,7 +93,8 @@ async fn fill(tx: &Tx, secret: &ApiSecret) -> Result<()> {
         profiles::insert(tx, &profile).await?;
     }
     for (list, name, category) in PICK_LISTS {
-        pick_lists::insert(tx, *list, name, *category).await?;
+        let code = (*list == PickList::Disposition && *name == "Sale").then_some(pick_lists::SALE);
+        pick_lists::insert_built_in(tx, *list, name, *category, code).await?;
     }
     let profile_id = profiles::by_name(tx, "administrator").await?.ok_or(Error::NotFound(Resource::Profile))?;
     let administrator =
@@ -127,15 +130,19 @@ fn built_in(now: Time) -> [Profile; 6] {
     let works = [View, Edit, Resolve];
     let keeps = [View, Edit, Discard, Resolve];
     let managers = [ConfigurePermissions, ViewAllLeadsReport, ImportLeads, ReadAudit];
-    let hour = Some(Duration::from_secs(60 * 60));
     let individual = Permission::INDIVIDUAL;
     [
-        profile(now, "administrator", Role::Administrator, &everything, &Permission::Complete, Capability::ALL, None),
-        profile(now, "manager", Role::Manager, &everything, &Permission::Complete, &managers, None),
-        profile(now, "pre-sales", Role::Agent, &works, &individual, &[], None),
-        profile(now, "leads-agent", Role::Agent, &works, &individual, &[], hour),
-        profile(now, "account-manager", Role::Agent, &keeps, &individual, &[], None),
-        profile(now, "retention", Role::Agent, &keeps, &individual, &[], None),
+        profile(now, "administrator", Role::Administrator, &everything, &Permission::Complete, Capability::ALL),
+        profile(now, "manager", Role::Manager, &everything, &Permission::Complete, &managers),
+        profile(now, "pre-sales", Role::Agent, &works, &individual, &[]),
+        Profile {
+            resolved_grace: Some(HOUR),
+            order_visibility: OrderVisibility::PartialOnly,
+            assign_partial_orders_only: true,
+            ..profile(now, "leads-agent", Role::Agent, &works, &individual, &[])
+        },
+        profile(now, "account-manager", Role::Agent, &keeps, &individual, &[]),
+        profile(now, "retention", Role::Agent, &keeps, &individual, &[]),
     ]
 }
 
@@ -146,7 +153,6 @@ fn profile(
     actions: &[Action],
     level: &Permission,
     capabilities: &[Capability],
-    resolved_grace: Option<Duration>,
 ) -> Profile {
     Profile {
         id: ProfileId::at(now),
@@ -155,8 +161,10 @@ fn profile(
         role,
         permissions: PerAction::from_fn(|a| if actions.contains(&a) { level.clone() } else { Permission::None }),
         capabilities: capabilities.iter().copied().collect::<BTreeSet<_>>(),
-        resolved_grace,
+        resolved_grace: None,
         max_open_leads: None,
+        order_visibility: OrderVisibility::All,
+        assign_partial_orders_only: false,
         version: 1,
     }
 }

@@ -1,6 +1,6 @@
 //! New leads, one by one or many at a time: placed in their creator's scope, held against those that exist.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     Error, Ineligible, Result, assignment, history, leads as lead_rules,
@@ -11,9 +11,10 @@ use crate::{
     access::{
         Caller,
         policy::{Facts, Reach},
-        scope::{Assign, Edit, LeadScope, View},
+        scope::{Assign, Chosen, Edit, LeadScope, View},
     },
     model::{
+        Time,
         history::HistoryKind,
         ids::{EntryId, GroupId, LeadId, UserId},
         lead::{DuplicatePolicy, Duplicates, Lead, LeadPatch, LeadState, MatchKey, NewLead},
@@ -22,7 +23,7 @@ use crate::{
         settings::Settings,
     },
     store::{
-        self, Store, Tx, fence, groups,
+        self, Tx, fence, groups,
         history::Happening,
         leads::{self, Existing, Keys, NewRow},
         principals, settings, users,
@@ -69,11 +70,32 @@ pub fn may_create(caller: &Caller) -> Result<()> {
 /// Makes one lead.
 ///
 /// # Errors
-/// ACTION_NOT_PERMITTED, DUPLICATE_LEAD, INELIGIBLE_ASSIGNEE, PICK_LIST_ENTRY_UNUSABLE, INVALID_ARGUMENT, RESOURCE_NOT_FOUND.
-pub async fn create(store: &Store, caller: &Caller, lead: NewLead, duplicates: Duplicates) -> Result<Intake> {
-    let row = Row { lead, assignee_email: None, group_name: None, deposited: false };
-    let mut answers = take_in(store, caller, vec![Ok(row)], duplicates).await?;
-    answers.pop().unwrap_or_else(|| Err(Error::Internal("a lead was neither taken nor refused".to_owned())))
+/// ACTION_NOT_PERMITTED, DUPLICATE_LEAD, INELIGIBLE_ASSIGNEE, PICK_LIST_ENTRY_UNUSABLE, INVALID_ARGUMENT.
+pub async fn create(tx: &Tx, caller: &Caller, lead: &NewLead, duplicates: &Duplicates) -> Result<Intake> {
+    let mut taken = take_in(tx, caller, &[alone(lead.clone())], duplicates).await?;
+    taken.pop().unwrap_or_else(|| Err(Error::Internal("a lead was neither taken nor refused".to_owned())))
+}
+
+/// Makes a lead of a person who registered, or of the lead that the person is a registration.
+///
+/// # Errors
+/// ACTION_NOT_PERMITTED, DUPLICATE_LEAD, INELIGIBLE_ASSIGNEE, PICK_LIST_ENTRY_UNUSABLE, INVALID_ARGUMENT.
+pub async fn register(tx: &Tx, caller: &Caller, lead: &NewLead, register_time: Option<Time>) -> Result<Intake> {
+    fence::hold(tx, caller.fence()).await?;
+    lead_rules::not_ahead(tx, "register_time", register_time)?;
+    let mut row = alone(lead.clone());
+    row.lead.fields.register_time = Some(register_time.unwrap_or(tx.now()));
+    let keys = Keys::of(&row.lead.fields, MatchKey::ALL);
+    leads::lock_keys(tx, std::slice::from_ref(&keys)).await?;
+    let existing = leads::registrable(tx, &whoever_may_see(), &keys).await?;
+    let mut batch = Batch::new(tx, caller, DuplicatePolicy::Update, existing).await?;
+    let taken = batch.take(&row, &keys).await.map_err(seen_next_time)?;
+    batch.flush().await.map_err(seen_next_time)?;
+    Ok(taken)
+}
+
+fn alone(lead: NewLead) -> Row {
+    Row { lead, assignee_email: None, group_name: None, deposited: false }
 }
 
 /// Refuses a caller who may not import at all.
@@ -84,58 +106,39 @@ pub fn may_import(caller: &Caller) -> Result<()> {
     caller.require(Capability::ImportLeads)
 }
 
-/// Takes rows in, each judged by itself, and makes what was taken durable at once. Answers in the order of the rows.
+/// Takes rows in, each judged by itself. Answers in the order of the rows.
 ///
 /// # Errors
 /// Only what concerns all rows: the database's.
-pub async fn take_in(
-    store: &Store,
-    caller: &Caller,
-    rows: Vec<Result<Row>>,
-    duplicates: Duplicates,
-) -> Result<Vec<Result<Intake>>> {
-    // Refusals of malformed rows can't be shared by attempts; they wait aside and are put back in their places.
-    let (places, rows): (Vec<Option<Error>>, Vec<Option<Row>>) = rows
-        .into_iter()
-        .map(|row| match row {
-            Ok(row) => (None, Some(row)),
-            Err(refusal) => (Some(refusal), None),
-        })
-        .unzip();
-    let good: Vec<Row> = rows.into_iter().flatten().collect();
-    let taken = store
-        .write((caller.clone(), good, duplicates), |tx, args| async move {
-            let (caller, rows, duplicates) = &*args;
-            fence::hold(&tx, caller.fence()).await?;
-            let keys: Vec<Keys> = rows.iter().map(|row| Keys::of(&row.lead.fields, &duplicates.keys)).collect();
-            leads::lock_keys(&tx, &keys).await?;
-            let all = LeadScope::system("a lead is made once, whoever may see it; `duplicate` says what is told");
-            let existing = leads::existing(&tx, &all, &keys).await?;
-            let mut batch = Batch::new(&tx, caller, duplicates.policy, existing).await?;
-            let mut answers = Vec::with_capacity(rows.len());
-            for (row, keys) in rows.iter().zip(&keys) {
-                match batch.take(row, keys).await {
-                    Err(Error::Store(error)) => return Err(collision(error)),
-                    answer => answers.push(answer),
-                }
-            }
-            batch.flush().await.map_err(|error| match error {
-                Error::Store(error) => collision(error),
-                other => other,
-            })?;
-            Ok(answers)
-        })
-        .await?;
-    let mut taken = taken.into_iter();
-    Ok(places.into_iter().filter_map(|refusal| refusal.map(Err).or_else(|| taken.next())).collect())
+pub async fn take_in(tx: &Tx, caller: &Caller, rows: &[Row], duplicates: &Duplicates) -> Result<Vec<Result<Intake>>> {
+    fence::hold(tx, caller.fence()).await?;
+    let keys: Vec<Keys> = rows.iter().map(|row| Keys::of(&row.lead.fields, &duplicates.keys)).collect();
+    leads::lock_keys(tx, &keys).await?;
+    let existing = leads::existing(tx, &whoever_may_see(), &keys).await?;
+    let mut batch = Batch::new(tx, caller, duplicates.policy, existing).await?;
+    let mut answers = Vec::with_capacity(rows.len());
+    for (row, keys) in rows.iter().zip(&keys) {
+        match batch.take(row, keys).await {
+            Err(error @ Error::Store(_)) => return Err(seen_next_time(error)),
+            answer => answers.push(answer),
+        }
+    }
+    batch.flush().await.map_err(seen_next_time)?;
+    Ok(answers)
+}
+
+fn whoever_may_see() -> LeadScope<Chosen> {
+    LeadScope::system("a lead is made once, whoever may see it; `duplicate` says what is told")
 }
 
 /// What refused a write came between our look and it: the next attempt sees it when it looks.
-fn collision(error: store::Error) -> Error {
-    Error::Store(match error {
-        store::Error::Unique(cause) | store::Error::Reference(cause) => store::Error::Conflict(Some(cause)),
+fn seen_next_time(error: Error) -> Error {
+    match error {
+        Error::Store(store::Error::Unique(cause) | store::Error::Reference(cause)) => {
+            Error::Store(store::Error::Conflict(Some(cause)))
+        }
         other => other,
-    })
+    }
 }
 
 /// Rows of one transaction; inserts and their history wait for one statement each.
@@ -147,8 +150,10 @@ struct Batch<'a> {
     assign: LeadScope<Assign>,
     existing: Existing,
     settings: Settings,
-    assignees: HashMap<UserId, Option<Facts>>,
+    assignees: HashMap<UserId, Option<Arc<Facts>>>,
+    by_email: HashMap<String, Option<UserId>>,
     groups: HashMap<GroupId, bool>,
+    by_name: HashMap<String, Option<GroupId>>,
     stages: HashMap<String, (EntryId, String)>,
     inserts: Vec<NewRow>,
     happenings: Vec<Happening>,
@@ -165,7 +170,9 @@ impl<'a> Batch<'a> {
             existing,
             settings: settings::get(tx).await?,
             assignees: HashMap::new(),
+            by_email: HashMap::new(),
             groups: HashMap::new(),
+            by_name: HashMap::new(),
             stages: HashMap::new(),
             inserts: Vec::new(),
             happenings: Vec::new(),
@@ -204,14 +211,14 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    async fn look_up(&self, row: &Row) -> Result<NewLead> {
+    async fn look_up(&mut self, row: &Row) -> Result<NewLead> {
         let mut new = row.lead.clone();
         if let Some(email) = &row.assignee_email {
-            let user = users::by_email(self.tx, email).await?;
+            let user = self.user_by_email(email).await?;
             new.assignee_id = Some(user.ok_or_else(|| Error::invalid("assignee_email", "no user has this e-mail"))?);
         }
         if let Some(name) = &row.group_name {
-            let group = groups::by_name(self.tx, name).await?;
+            let group = self.group_by_name(name).await?;
             let group = group.ok_or_else(|| Error::invalid("group_name", "no group has this name"))?;
             new.fields.group_id = Some(Some(group));
         }
@@ -221,14 +228,36 @@ impl<'a> Batch<'a> {
         Ok(new)
     }
 
+    async fn user_by_email(&mut self, email: &str) -> Result<Option<UserId>> {
+        if let Some(known) = self.by_email.get(email) {
+            return Ok(*known);
+        }
+        let user = users::by_email(self.tx, email).await?;
+        self.by_email.insert(email.to_owned(), user);
+        Ok(user)
+    }
+
+    async fn group_by_name(&mut self, name: &str) -> Result<Option<GroupId>> {
+        if let Some(known) = self.by_name.get(name) {
+            return Ok(*known);
+        }
+        let group = groups::by_name(self.tx, name).await?;
+        self.by_name.insert(name.to_owned(), group);
+        Ok(group)
+    }
+
     async fn update(&self, same: &[(LeadId, MatchKey)], fields: &LeadPatch) -> Result<Intake> {
-        let Some((lead, _)) = first_covered(self.tx, &self.edit, same).await? else {
+        let Some((found, _)) = first_covered(self.tx, &self.edit, same).await? else {
             return Err(match duplicate(self.tx, self.caller, same).await? {
                 Error::DuplicateLead(Some(_)) => Error::ActionNotPermitted(Action::Edit),
                 hidden => hidden,
             });
         };
-        let lead = lead_rules::lock::<Edit>(self.tx, self.caller, lead.id, None).await?;
+        let lead = lead_rules::lock::<Edit>(self.tx, self.caller, found.id, None).await?;
+        if lead.lead().version != found.version {
+            // What it was recognised by may be gone.
+            return Err(Error::Store(store::Error::Conflict(None)));
+        }
         let after = lead_rules::change(self.tx, self.caller, &lead, fields).await?;
         let unchanged = after.version == lead.lead().version;
         Ok(if unchanged { Intake::Unchanged(Box::new(after)) } else { Intake::Updated(Box::new(after)) })
@@ -314,10 +343,10 @@ impl<'a> Batch<'a> {
     async fn eligible(&mut self, assignee: UserId, lead: &Lead) -> Result<()> {
         if !self.assignees.contains_key(&assignee) {
             users::lock(self.tx, assignee).await?;
-            self.assignees.insert(assignee, principals::facts(self.tx, assignee).await?);
+            self.assignees.insert(assignee, principals::facts(self.tx, assignee).await?.map(Arc::new));
         }
-        let known = self.assignees.get(&assignee).and_then(Option::as_ref);
-        let facts = known.cloned().ok_or_else(|| Error::invalid("lead.assignee_id", "no such user"))?;
+        let known = self.assignees.get(&assignee).cloned().flatten();
+        let facts = known.ok_or_else(|| Error::invalid("lead.assignee_id", "no such user"))?;
         if facts.profile.max_open_leads.is_some() {
             // Those of this batch count as well.
             self.flush().await?;

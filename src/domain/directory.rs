@@ -60,103 +60,79 @@ pub async fn list(
 ///
 /// # Errors
 /// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, ROLE_NOT_BELOW, ESCALATION, DUPLICATE_RESOURCE.
-pub async fn create(store: &Store, caller: &Caller, new: NewUser) -> Result<User> {
-    let made = store
-        .write((caller.clone(), new), |tx, args| async move {
-            let (caller, new) = &*args;
-            let caller = rights::turn(&tx, caller, Whose::Nobodys).await?;
-            caller.require(Capability::ManageDirectory)?;
-            let profile = profiles::get(&tx, new.profile_id).await?.ok_or(Error::NotFound(Resource::Profile))?;
-            caller.may_hand_out(None, &nobody_with(&profile))?;
-            let id = users::insert(&tx, new).await?;
-            let user = found(&tx, id).await?;
-            audit::user_created(&tx, Some(&caller), &user).await?;
-            Ok(user)
-        })
-        .await;
-    made.map_err(email_taken)
+pub async fn create(tx: &Tx, caller: &Caller, new: &NewUser) -> Result<User> {
+    let caller = rights::turn(tx, caller, Whose::Nobodys).await?;
+    caller.require(Capability::ManageDirectory)?;
+    let profile = profiles::get(tx, new.profile_id).await?.ok_or(Error::NotFound(Resource::Profile))?;
+    caller.may_hand_out(None, &nobody_with(&profile))?;
+    let id = users::insert(tx, new).await.map_err(email_taken)?;
+    let user = found(tx, id).await?;
+    audit::user_created(tx, Some(&caller), &user).await?;
+    Ok(user)
 }
 
 /// Changes a user. Name and e-mail are theirs, profile and desk are configuration.
 ///
 /// # Errors
 /// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, SELF_CONFIGURATION, ROLE_NOT_BELOW, STALE_ETAG, ESCALATION, LAST_ADMINISTRATOR, DUPLICATE_RESOURCE.
-pub async fn update(
-    store: &Store,
-    caller: &Caller,
-    id: UserId,
-    patch: UserPatch,
-    etag: Option<String>,
-) -> Result<User> {
-    let updated = store
-        .write((caller.clone(), patch, etag), move |tx, args| async move {
-            let (caller, patch, etag) = &*args;
-            let caller = rights::turn(&tx, caller, Whose::Users(&[id])).await?;
-            caller.require(Capability::ManageDirectory)?;
-            let (user, before) = known(&tx, id).await?;
-            let profile = match patch.profile_id.filter(|profile| *profile != user.profile_id) {
-                Some(profile) => Some(profiles::get(&tx, profile).await?.ok_or(Error::NotFound(Resource::Profile))?),
-                None => None,
-            };
-            if profile.as_ref().is_some_and(|profile| profile.role != Role::Administrator) {
-                may_take_from(&tx, &caller, &before).await?;
-            }
-            let configures = profile.is_some() || patch.desk.is_some_and(|desk| desk != user.desk);
-            match caller.may_configure(id, before.profile.role) {
-                Err(Escalation::Myself) if !configures => {}
-                refused_or_not => refused_or_not?,
-            }
-            etag::check(etag.as_deref(), user.version)?;
-            if let Some(profile) = profile {
-                caller.may_hand_out(Some(&before), &Facts { profile, ..before.clone() })?;
-            }
-            users::update(&tx, id, patch).await?;
-            changed(&tx, &caller, &user).await
-        })
-        .await;
-    updated.map_err(email_taken)
+pub async fn update(tx: &Tx, caller: &Caller, id: UserId, patch: &UserPatch, etag: Option<&str>) -> Result<User> {
+    let caller = rights::turn(tx, caller, Whose::Users(&[id])).await?;
+    caller.require(Capability::ManageDirectory)?;
+    let (user, before) = known(tx, id).await?;
+    let profile = match patch.profile_id.filter(|profile| *profile != user.profile_id) {
+        Some(profile) => Some(profiles::get(tx, profile).await?.ok_or(Error::NotFound(Resource::Profile))?),
+        None => None,
+    };
+    if profile.as_ref().is_some_and(|profile| profile.role != Role::Administrator) {
+        may_take_from(tx, &caller, &before).await?;
+    }
+    let configures = profile.is_some() || patch.desk.is_some_and(|desk| desk != user.desk);
+    match caller.may_configure(id, before.profile.role) {
+        Err(Escalation::Myself) if !configures => {}
+        refused_or_not => refused_or_not?,
+    }
+    etag::check(etag, user.version)?;
+    if let Some(profile) = profile {
+        caller.may_hand_out(Some(&before), &Facts { profile, ..before.clone() })?;
+    }
+    users::update(tx, id, patch).await.map_err(email_taken)?;
+    changed(tx, &caller, &user).await
 }
 
 /// Refuses a user everywhere; one who is deactivated already stays so.
 ///
 /// # Errors
-/// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, LAST_ADMINISTRATOR, SELF_CONFIGURATION, ROLE_NOT_BELOW.
-pub async fn deactivate(store: &Store, caller: &Caller, id: UserId) -> Result<User> {
-    store
-        .write(caller.clone(), move |tx, caller| async move {
-            let caller = rights::turn(&tx, &caller, Whose::Users(&[id])).await?;
-            caller.require(Capability::ManageDirectory)?;
-            let (user, facts) = known(&tx, id).await?;
-            may_take_from(&tx, &caller, &facts).await?;
-            caller.may_configure(id, facts.profile.role)?;
-            if user.state == UserState::Deactivated {
-                return Ok(user);
-            }
-            users::set_state(&tx, id, UserState::Deactivated).await?;
-            changed(&tx, &caller, &user).await
-        })
-        .await
+/// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, LAST_ADMINISTRATOR, SELF_CONFIGURATION, ROLE_NOT_BELOW, STALE_ETAG.
+pub async fn deactivate(tx: &Tx, caller: &Caller, id: UserId, etag: Option<&str>) -> Result<User> {
+    let caller = rights::turn(tx, caller, Whose::Users(&[id])).await?;
+    caller.require(Capability::ManageDirectory)?;
+    let (user, facts) = known(tx, id).await?;
+    may_take_from(tx, &caller, &facts).await?;
+    caller.may_configure(id, facts.profile.role)?;
+    etag::check(etag, user.version)?;
+    if user.state == UserState::Deactivated {
+        return Ok(user);
+    }
+    users::set_state(tx, id, UserState::Deactivated).await?;
+    changed(tx, &caller, &user).await
 }
 
 /// Lets a user in again, with all that they held.
 ///
 /// # Errors
-/// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, SELF_CONFIGURATION, ROLE_NOT_BELOW, ESCALATION.
-pub async fn reactivate(store: &Store, caller: &Caller, id: UserId) -> Result<User> {
-    store
-        .write(caller.clone(), move |tx, caller| async move {
-            let caller = rights::turn(&tx, &caller, Whose::Users(&[id])).await?;
-            caller.require(Capability::ManageDirectory)?;
-            let (user, facts) = known(&tx, id).await?;
-            caller.may_configure(id, facts.profile.role)?;
-            if user.state == UserState::Active {
-                return Ok(user);
-            }
-            caller.may_hand_out(None, &facts)?;
-            users::set_state(&tx, id, UserState::Active).await?;
-            changed(&tx, &caller, &user).await
-        })
-        .await
+/// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, SELF_CONFIGURATION, ROLE_NOT_BELOW, STALE_ETAG, ESCALATION.
+pub async fn reactivate(tx: &Tx, caller: &Caller, id: UserId, etag: Option<&str>) -> Result<User> {
+    let caller = rights::turn(tx, caller, Whose::Users(&[id])).await?;
+    caller.require(Capability::ManageDirectory)?;
+    let (user, facts) = known(tx, id).await?;
+    caller.may_configure(id, facts.profile.role)?;
+    etag::check(etag, user.version)?;
+    if user.state == UserState::Active {
+        return Ok(user);
+    }
+    caller.may_hand_out(None, &facts)?;
+    users::set_state(tx, id, UserState::Active).await?;
+    changed(tx, &caller, &user).await
 }
 
 /// The last active administrator can't be taken away, not even by themselves; to others it isn't said who that is.
@@ -188,9 +164,9 @@ async fn found(tx: &Tx, id: UserId) -> Result<User> {
     users::get(tx, id).await?.ok_or(Error::NotFound(Resource::User))
 }
 
-fn email_taken(error: Error) -> Error {
+fn email_taken(error: store::Error) -> Error {
     match error {
-        Error::Store(store::Error::Unique(_)) => Error::DuplicateResource { resource: Resource::User, field: "email" },
-        other => other,
+        store::Error::Unique(_) => Error::DuplicateResource { resource: Resource::User, field: "email" },
+        other => other.into(),
     }
 }

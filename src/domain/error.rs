@@ -5,6 +5,7 @@ use crate::{
     model::{
         ids::LeadId,
         lead::{LeadState, MatchKey},
+        order::OrderStatus,
         permission::{Action, Capability, Role},
     },
     store,
@@ -35,6 +36,8 @@ pub enum Resource {
     ApiToken,
     /// A pick list entry.
     PickListEntry,
+    /// An order.
+    Order,
 }
 
 /// Why an assignee can't take a lead.
@@ -132,6 +135,30 @@ pub enum Error {
         /// The current one.
         current: String,
     },
+    /// The request ID was used for another request.
+    #[error("the request ID was used for another request")]
+    RequestIdReused,
+    /// In a batch that is done as a whole or not at all, other items were refused.
+    #[error("nothing was done, since other items of the batch were refused")]
+    BatchRefused,
+    /// The order's status forbids it.
+    #[error("the order is {}", .0.word())]
+    OrderStatus(OrderStatus),
+    /// The lead has another deposit of this payment.
+    #[error("this payment is recorded with another amount or time")]
+    PaymentIdReused,
+    /// A resume token or cursor that was not made for this caller and these arguments, by its field.
+    #[error("the token is not one of this stream")]
+    InvalidResumeToken(&'static str),
+    /// What has happened since is no longer kept.
+    #[error("what has happened since is no longer kept; list, and watch anew")]
+    ResumeTokenExpired,
+    /// A stream's reader is too slow.
+    #[error("the reader is too slow; go on from the last token")]
+    SlowReader,
+    /// The server is about to stop.
+    #[error("the server is about to stop")]
+    Draining,
     /// The database's.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -171,6 +198,7 @@ impl Resource {
             Self::Profile => "profile",
             Self::ApiToken => "API token",
             Self::PickListEntry => "pick list entry",
+            Self::Order => "order",
         }
     }
 
@@ -182,6 +210,7 @@ impl Resource {
             Self::Profile => "leadward.v1.Profile",
             Self::ApiToken => "leadward.v1.ApiToken",
             Self::PickListEntry => "leadward.v1.PickListEntry",
+            Self::Order => "leadward.v1.Order",
         }
     }
 }

@@ -19,77 +19,55 @@ use crate::{
 ///
 /// # Errors
 /// CAPABILITY_REQUIRED, DUPLICATE_RESOURCE.
-pub async fn create(store: &Store, caller: &Caller, name: String) -> Result<Group> {
-    let made = store
-        .write((caller.clone(), name), |tx, args| async move {
-            let (caller, name) = &*args;
-            let caller = rights::turn(&tx, caller, Whose::Nobodys).await?;
-            caller.require(Capability::ManageDirectory)?;
-            let id = groups::insert(&tx, name).await?;
-            let group = found(&tx, id).await?;
-            audit::group_created(&tx, &caller, &group).await?;
-            Ok(group)
-        })
-        .await;
-    made.map_err(name_taken)
+pub async fn create(tx: &Tx, caller: &Caller, name: &str) -> Result<Group> {
+    let caller = rights::turn(tx, caller, Whose::Nobodys).await?;
+    caller.require(Capability::ManageDirectory)?;
+    let id = groups::insert(tx, name).await.map_err(name_taken)?;
+    let group = found(tx, id).await?;
+    audit::group_created(tx, &caller, &group).await?;
+    Ok(group)
 }
 
 /// Renames a group.
 ///
 /// # Errors
 /// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, STALE_ETAG, DUPLICATE_RESOURCE.
-pub async fn rename(
-    store: &Store,
-    caller: &Caller,
-    id: GroupId,
-    name: Option<String>,
-    etag: Option<String>,
-) -> Result<Group> {
-    let renamed = store
-        .write((caller.clone(), name, etag), move |tx, args| async move {
-            let (caller, name, etag) = &*args;
-            let caller = rights::turn(&tx, caller, Whose::Nobodys).await?;
-            caller.require(Capability::ManageDirectory)?;
-            let before = found(&tx, id).await?;
-            etag::check(etag.as_deref(), before.version)?;
-            if let Some(name) = name.as_ref().filter(|name| **name != before.name)
-                && !groups::rename(&tx, &before, name).await?
-            {
-                return Err(store::Error::Conflict(None).into());
-            }
-            let after = found(&tx, id).await?;
-            audit::group_changed(&tx, &caller, &before, &after).await?;
-            Ok(after)
-        })
-        .await;
-    renamed.map_err(name_taken)
+pub async fn rename(tx: &Tx, caller: &Caller, id: GroupId, name: Option<&str>, etag: Option<&str>) -> Result<Group> {
+    let caller = rights::turn(tx, caller, Whose::Nobodys).await?;
+    caller.require(Capability::ManageDirectory)?;
+    let before = found(tx, id).await?;
+    etag::check(etag, before.version)?;
+    if let Some(name) = name.filter(|name| *name != before.name)
+        && !groups::rename(tx, &before, name).await.map_err(name_taken)?
+    {
+        return Err(store::Error::Conflict(None).into());
+    }
+    let after = found(tx, id).await?;
+    audit::group_changed(tx, &caller, &before, &after).await?;
+    Ok(after)
 }
 
 /// Deletes a group that nothing refers to.
 ///
 /// # Errors
-/// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, IN_USE.
-pub async fn delete(store: &Store, caller: &Caller, id: GroupId) -> Result<()> {
+/// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, STALE_ETAG, IN_USE.
+pub async fn delete(tx: &Tx, caller: &Caller, id: GroupId, etag: Option<&str>) -> Result<()> {
     let in_use = |used_by| Error::InUse { resource: Resource::Group, used_by };
-    let deleted = store
-        .write(caller.clone(), move |tx, caller| async move {
-            let caller = rights::turn(&tx, &caller, Whose::Everyones).await?;
-            caller.require(Capability::ManageDirectory)?;
-            let group = found(&tx, id).await?;
-            let all = LeadScope::system("whoever deletes a group learns that leads belong to it, not which");
-            if leads::any_in_group(&tx, &all, id).await? {
-                return Err(in_use("leads"));
-            }
-            if groups::is_named(&tx, id).await? {
-                return Err(in_use("permissions"));
-            }
-            audit::group_deleted(&tx, &caller, &group, &members(&tx, id).await?).await?;
-            Ok(groups::delete(&tx, id).await?)
-        })
-        .await;
-    deleted.map_err(|error| match error {
-        Error::Store(store::Error::Reference(_)) => in_use("leads"),
-        other => other,
+    let caller = rights::turn(tx, caller, Whose::Everyones).await?;
+    caller.require(Capability::ManageDirectory)?;
+    let group = found(tx, id).await?;
+    etag::check(etag, group.version)?;
+    let all = LeadScope::system("whoever deletes a group learns that leads belong to it, not which");
+    if leads::any_in_group(tx, &all, id).await? {
+        return Err(in_use("leads"));
+    }
+    if groups::is_named(tx, id).await? {
+        return Err(in_use("permissions"));
+    }
+    audit::group_deleted(tx, &caller, &group, &members(tx, id).await?).await?;
+    groups::delete(tx, id).await.map_err(|error| match error {
+        store::Error::Reference(_) => in_use("leads"),
+        other => other.into(),
     })
 }
 
@@ -105,46 +83,50 @@ pub async fn list(store: &Store, caller: &Caller, page: &Page) -> Result<Paged<G
 /// Adds users, all or none.
 ///
 /// # Errors
-/// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, SELF_CONFIGURATION, ROLE_NOT_BELOW, ESCALATION.
-pub async fn add_members(store: &Store, caller: &Caller, id: GroupId, members: Vec<UserId>) -> Result<Group> {
-    store
-        .write((caller.clone(), members), move |tx, args| async move {
-            let (caller, members) = &*args;
-            let caller = rights::turn(&tx, caller, Whose::Users(members)).await?;
-            caller.require(Capability::ManageDirectory)?;
-            found(&tx, id).await?;
-            let mut added = configurable(&tx, &caller, members).await?;
-            added.retain(|user| !user.groups.contains(&id));
-            for before in &added {
-                let mut after = before.clone();
-                after.groups.insert(id);
-                caller.may_hand_out(Some(before), &after)?;
-            }
-            groups::add_members(&tx, id, members).await?;
-            audit::members_added(&tx, &caller, id, &ids(&added)).await?;
-            found(&tx, id).await
-        })
-        .await
+/// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, SELF_CONFIGURATION, ROLE_NOT_BELOW, STALE_ETAG, ESCALATION.
+pub async fn add_members(
+    tx: &Tx,
+    caller: &Caller,
+    id: GroupId,
+    members: &[UserId],
+    etag: Option<&str>,
+) -> Result<Group> {
+    let caller = rights::turn(tx, caller, Whose::Users(members)).await?;
+    caller.require(Capability::ManageDirectory)?;
+    let group = found(tx, id).await?;
+    let mut added = configurable(tx, &caller, members).await?;
+    etag::check(etag, group.version)?;
+    added.retain(|user| !user.groups.contains(&id));
+    for before in &added {
+        let mut after = before.clone();
+        after.groups.insert(id);
+        caller.may_hand_out(Some(before), &after)?;
+    }
+    groups::add_members(tx, id, members).await?;
+    audit::members_added(tx, &caller, id, &ids(&added)).await?;
+    found(tx, id).await
 }
 
 /// Removes users, all or none.
 ///
 /// # Errors
-/// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, SELF_CONFIGURATION, ROLE_NOT_BELOW.
-pub async fn remove_members(store: &Store, caller: &Caller, id: GroupId, members: Vec<UserId>) -> Result<Group> {
-    store
-        .write((caller.clone(), members), move |tx, args| async move {
-            let (caller, members) = &*args;
-            let caller = rights::turn(&tx, caller, Whose::Users(members)).await?;
-            caller.require(Capability::ManageDirectory)?;
-            found(&tx, id).await?;
-            let mut removed = configurable(&tx, &caller, members).await?;
-            removed.retain(|user| user.groups.contains(&id));
-            groups::remove_members(&tx, id, members).await?;
-            audit::members_removed(&tx, &caller, id, &ids(&removed)).await?;
-            found(&tx, id).await
-        })
-        .await
+/// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, SELF_CONFIGURATION, ROLE_NOT_BELOW, STALE_ETAG.
+pub async fn remove_members(
+    tx: &Tx,
+    caller: &Caller,
+    id: GroupId,
+    members: &[UserId],
+    etag: Option<&str>,
+) -> Result<Group> {
+    let caller = rights::turn(tx, caller, Whose::Users(members)).await?;
+    caller.require(Capability::ManageDirectory)?;
+    let group = found(tx, id).await?;
+    let mut removed = configurable(tx, &caller, members).await?;
+    etag::check(etag, group.version)?;
+    removed.retain(|user| user.groups.contains(&id));
+    groups::remove_members(tx, id, members).await?;
+    audit::members_removed(tx, &caller, id, &ids(&removed)).await?;
+    found(tx, id).await
 }
 
 async fn configurable(tx: &Tx, caller: &Caller, members: &[UserId]) -> Result<Vec<Facts>> {
@@ -180,9 +162,9 @@ async fn found(tx: &Tx, id: GroupId) -> Result<Group> {
     groups::get(tx, id).await?.ok_or(Error::NotFound(Resource::Group))
 }
 
-fn name_taken(error: Error) -> Error {
+fn name_taken(error: store::Error) -> Error {
     match error {
-        Error::Store(store::Error::Unique(_)) => Error::DuplicateResource { resource: Resource::Group, field: "name" },
-        other => other,
+        store::Error::Unique(_) => Error::DuplicateResource { resource: Resource::Group, field: "name" },
+        other => other.into(),
     }
 }

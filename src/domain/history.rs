@@ -1,20 +1,67 @@
-//! What the history says of a change.
+//! What the history says of a change, what agents add to it, and who reads it.
 
 use std::collections::BTreeSet;
 
-use super::Result;
+use super::{Error, Result, leads as lead_rules};
 use crate::{
-    access::Caller,
+    access::{
+        Caller,
+        scope::{Edit, View},
+    },
     model::{
         Time,
-        history::{Change, HistoryKind},
+        history::{Activity, Change, HistoryEntry, HistoryKind},
+        ids::LeadId,
         lead::Lead,
+        page::{Page, Paged},
+        permission::OrderVisibility,
     },
     store::{
-        Tx,
+        Store, Tx,
         history::{self, Happening},
+        leads::{self, Written},
     },
 };
+
+/// A page of a viewable lead's history: of some kinds, or none given of all. What is told of orders is for those who see all orders.
+///
+/// # Errors
+/// LEAD_NOT_FOUND.
+pub async fn list(
+    store: &Store,
+    caller: &Caller,
+    id: LeadId,
+    kinds: Vec<HistoryKind>,
+    page: &Page,
+) -> Result<Paged<HistoryEntry>> {
+    let hidden: &[HistoryKind] = match caller.order_visibility {
+        OrderVisibility::All => &[],
+        OrderVisibility::PartialOnly => HistoryKind::OF_ORDERS,
+    };
+    store
+        .snapshot((caller.scope::<View>(), kinds, *page), move |tx, args| async move {
+            let (scope, kinds, page) = &*args;
+            let lead = leads::get(&tx, scope, id).await?.ok_or(Error::LeadNotFound)?;
+            Ok(history::list(&tx, &lead, kinds, hidden, page).await?)
+        })
+        .await
+}
+
+/// Adds a call, an e-mail or a note.
+///
+/// # Errors
+/// INVALID_ARGUMENT, LEAD_NOT_FOUND, ACTION_NOT_PERMITTED.
+pub async fn append(
+    tx: &Tx,
+    caller: &Caller,
+    id: LeadId,
+    kind: HistoryKind,
+    activity: &Activity,
+) -> Result<HistoryEntry> {
+    lead_rules::not_ahead(tx, "activity.happen_time", activity.happen_time)?;
+    let lead = lead_rules::lock::<Edit>(tx, caller, id, None).await?;
+    Ok(history::append_activity(tx, caller.actor(), &lead, kind, activity).await?)
+}
 
 /// Appends a lead's change by the caller.
 pub(super) async fn record(
@@ -26,6 +73,17 @@ pub(super) async fn record(
 ) -> Result<()> {
     let happening = Happening { lead_id: after.id, kind, changes: changes(before, after) };
     Ok(history::append(tx, caller.actor(), vec![happening]).await?)
+}
+
+/// Appends the same change of several leads by the caller.
+pub(super) async fn record_all(tx: &Tx, caller: &Caller, kind: HistoryKind, written: &[Written<'_>]) -> Result<()> {
+    let happened = written.iter().map(|Written { before, after }| Happening {
+        lead_id: after.id,
+        kind,
+        changes: changes(Some(before), after),
+    });
+    let happened: Vec<Happening> = happened.collect();
+    Ok(history::append(tx, caller.actor(), happened).await?)
 }
 
 /// What differs between a lead before and after, by field.

@@ -70,74 +70,62 @@ fn access(facts: &Facts, lead: &Lead, rows: &[AccessRow], now: Time) -> Access {
 /// Gives one user a lead as if it were in their INDIVIDUAL set.
 ///
 /// # Errors
-/// CAPABILITY_REQUIRED, LEAD_NOT_FOUND, RESOURCE_NOT_FOUND, SELF_CONFIGURATION, ROLE_NOT_BELOW, INVALID_ARGUMENT, INELIGIBLE_ASSIGNEE.
+/// CAPABILITY_REQUIRED, LEAD_NOT_FOUND, STALE_ETAG, RESOURCE_NOT_FOUND, SELF_CONFIGURATION, ROLE_NOT_BELOW, INVALID_ARGUMENT,
+/// INELIGIBLE_ASSIGNEE.
 pub async fn grant(
-    store: &Store,
+    tx: &Tx,
     caller: &Caller,
     id: LeadId,
     user_id: UserId,
     mode: GrantMode,
     expire_time: Option<Time>,
+    etag: Option<&str>,
 ) -> Result<Access> {
     caller.require(Capability::ManageLeadAccess)?;
-    store
-        .write(caller.clone(), move |tx, caller| async move {
-            let lead = lock::<View>(&tx, &caller, id, None).await?;
-            let facts = principals::facts(&tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
-            caller.may_configure(user_id, facts.profile.role)?;
-            may_give(&tx, &caller, &lead, &Principal::resolve(&facts), mode, expire_time).await?;
-            if expire_time.is_some_and(|end| end <= tx.now()) {
-                return Err(Error::invalid("expire_time", "must be in the future"));
-            }
-            if facts.state == UserState::Deactivated {
-                return Err(Error::Ineligible(Ineligible::UserDeactivated));
-            }
-            let row = AccessRow {
-                user_id,
-                kind: AccessKind::Granted,
-                mode,
-                expire_time,
-                given_by: caller.id(),
-                give_time: tx.now(),
-            };
-            let kinds = (HistoryKind::AccessGranted, PermissionChangeKind::AccessGranted);
-            let row = replace(&tx, &caller, &lead, row, kinds).await?;
-            Ok(access(&facts, lead.lead(), &[row], tx.now()))
-        })
-        .await
+    let lead = lock::<View>(tx, caller, id, etag).await?;
+    let facts = principals::facts(tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
+    caller.may_configure(user_id, facts.profile.role)?;
+    may_give(tx, caller, &lead, &Principal::resolve(&facts), mode, expire_time).await?;
+    if expire_time.is_some_and(|end| end <= tx.now()) {
+        return Err(Error::invalid("expire_time", "must be in the future"));
+    }
+    if facts.state == UserState::Deactivated {
+        return Err(Error::Ineligible(Ineligible::UserDeactivated));
+    }
+    let row =
+        AccessRow { user_id, kind: AccessKind::Granted, mode, expire_time, given_by: caller.id(), give_time: tx.now() };
+    let kinds = (HistoryKind::AccessGranted, PermissionChangeKind::AccessGranted);
+    let row = replace(tx, caller, &lead, row, kinds).await?;
+    Ok(access(&facts, lead.lead(), &[row], tx.now()))
 }
 
 /// Takes a user's grants on a lead and blocks what a level would still give.
 ///
 /// # Errors
-/// CAPABILITY_REQUIRED, LEAD_NOT_FOUND, RESOURCE_NOT_FOUND, REVOCATION_REFUSED, SELF_CONFIGURATION, ROLE_NOT_BELOW.
-pub async fn revoke(store: &Store, caller: &Caller, id: LeadId, user_id: UserId) -> Result<()> {
+/// CAPABILITY_REQUIRED, LEAD_NOT_FOUND, STALE_ETAG, RESOURCE_NOT_FOUND, REVOCATION_REFUSED, SELF_CONFIGURATION, ROLE_NOT_BELOW.
+pub async fn revoke(tx: &Tx, caller: &Caller, id: LeadId, user_id: UserId, etag: Option<&str>) -> Result<()> {
     caller.require(Capability::ManageLeadAccess)?;
-    store
-        .write(caller.clone(), move |tx, caller| async move {
-            let lead = lock::<View>(&tx, &caller, id, None).await?;
-            let facts = principals::facts(&tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
-            // These two hold for everyone who asks, so they are said before who may ask.
-            if Principal::resolve(&facts).is_administrator() {
-                return Err(Error::Unrevocable(Unrevocable::Administrator));
-            }
-            if lead.lead().assignee_id == Some(user_id) {
-                return Err(Error::Unrevocable(Unrevocable::CurrentAssignee));
-            }
-            caller.may_configure(user_id, facts.profile.role)?;
-            let row = AccessRow {
-                user_id,
-                kind: AccessKind::Blocked,
-                mode: GrantMode::Full,
-                expire_time: None,
-                given_by: caller.id(),
-                give_time: tx.now(),
-            };
-            let kinds = (HistoryKind::AccessRevoked, PermissionChangeKind::AccessRevoked);
-            replace(&tx, &caller, &lead, row, kinds).await?;
-            Ok(())
-        })
-        .await
+    let lead = lock::<View>(tx, caller, id, etag).await?;
+    let facts = principals::facts(tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
+    // These two hold for everyone who asks, so they are said before who may ask.
+    if Principal::resolve(&facts).is_administrator() {
+        return Err(Error::Unrevocable(Unrevocable::Administrator));
+    }
+    if lead.lead().assignee_id == Some(user_id) {
+        return Err(Error::Unrevocable(Unrevocable::CurrentAssignee));
+    }
+    caller.may_configure(user_id, facts.profile.role)?;
+    let row = AccessRow {
+        user_id,
+        kind: AccessKind::Blocked,
+        mode: GrantMode::Full,
+        expire_time: None,
+        given_by: caller.id(),
+        give_time: tx.now(),
+    };
+    let kinds = (HistoryKind::AccessRevoked, PermissionChangeKind::AccessRevoked);
+    replace(tx, caller, &lead, row, kinds).await?;
+    Ok(())
 }
 
 /// A grant gives no action on the lead that the caller doesn't have on it, and none for longer; nor does the block that it lifts.
@@ -180,7 +168,7 @@ async fn replace(
     let Some(change) = Change::of(field, before.as_ref().map(audit::told), Some(audit::told(&row))) else {
         return Ok(before.unwrap_or(row));
     };
-    lead_access::put(tx, lead, &row).await?;
+    lead_access::put(tx, lead, before.as_ref(), &row).await?;
     let happening = Happening { lead_id: lead.lead_id(), kind: happened, changes: vec![change] };
     history::append(tx, caller.actor(), vec![happening]).await?;
     audit::access(tx, caller, recorded, lead.lead_id(), row.user_id, before.as_ref(), Some(&row)).await?;

@@ -1,6 +1,6 @@
 //! Reading leads, and the changes of their life.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use super::{Error, Result, etag, history, pick_lists};
 use crate::{
@@ -9,18 +9,18 @@ use crate::{
         scope::{Acts, Assign, Delete, Discard, Edit, LeadScope, Resolve, Retrieve, View},
     },
     model::{
-        history::{HistoryEntry, HistoryKind},
-        ids::{EntryId, LeadId, UserId},
+        Time,
+        history::HistoryKind,
+        ids::LeadId,
         lead::{DeletionReason, Lead, LeadPatch, LeadState, MatchKey},
         page::{Page, Paged},
         permission::Action,
         pick_list::PickList,
-        user::UserState,
     },
     store::{
         Store, Tx, groups,
-        leads::{self, Keys, Locked, Reached},
-        principals, users,
+        leads::{self, Keys, Locked, Reached, Written},
+        pick_lists as entries,
     },
 };
 
@@ -61,39 +61,13 @@ pub async fn list(
     Ok(leads::list(store, &caller.scope_to(action), states, page).await?)
 }
 
-/// A page of a viewable lead's history.
-///
-/// # Errors
-/// LEAD_NOT_FOUND.
-pub async fn history(store: &Store, caller: &Caller, id: LeadId, page: &Page) -> Result<Paged<HistoryEntry>> {
-    store
-        .snapshot((caller.scope::<View>(), *page), move |tx, args| async move {
-            let (scope, page) = &*args;
-            let lead = leads::get(&tx, scope, id).await?.ok_or(Error::LeadNotFound)?;
-            Ok(crate::store::history::list(&tx, &lead, page).await?)
-        })
-        .await
-}
-
 /// Changes fields.
 ///
 /// # Errors
 /// LEAD_NOT_FOUND, ACTION_NOT_PERMITTED, STALE_ETAG, DUPLICATE_LEAD, PICK_LIST_ENTRY_UNUSABLE, INVALID_ARGUMENT.
-pub async fn update(
-    store: &Store,
-    caller: &Caller,
-    id: LeadId,
-    patch: LeadPatch,
-    etag: Option<String>,
-) -> Result<Lead> {
-    let updated = store
-        .write((caller.clone(), patch, etag), move |tx, args| async move {
-            let (caller, patch, etag) = &*args;
-            let lead = lock::<Edit>(&tx, caller, id, etag.as_deref()).await?;
-            change(&tx, caller, &lead, patch).await
-        })
-        .await;
-    updated.map_err(|error| match error {
+pub async fn update(tx: &Tx, caller: &Caller, id: LeadId, patch: &LeadPatch, etag: Option<&str>) -> Result<Lead> {
+    let lead = lock::<Edit>(tx, caller, id, etag).await?;
+    change(tx, caller, &lead, patch).await.map_err(|error| match error {
         // Another call took the external ID, or deleted the group, between our look and our write.
         Error::Store(crate::store::Error::Unique(_)) => Error::DuplicateLead(None),
         Error::Store(crate::store::Error::Reference(_)) => unknown_group(),
@@ -131,8 +105,10 @@ pub(super) async fn change(tx: &Tx, caller: &Caller, lead: &Locked<Edit>, patch:
     if after.external_id != before.external_id {
         unique_external_id(tx, caller, &patch).await?;
     }
+    let registers = before.register_time.is_none() && after.register_time.is_some();
+    let kind = if registers { HistoryKind::Registered } else { HistoryKind::Updated };
     let after = leads::set_fields(tx, lead, &after, stage).await?;
-    history::record(tx, caller, HistoryKind::Updated, Some(before), &after).await?;
+    history::record(tx, caller, kind, Some(before), &after).await?;
     Ok(after)
 }
 
@@ -183,109 +159,80 @@ pub(super) async fn first_covered<A>(
 ///
 /// # Errors
 /// LEAD_NOT_FOUND, ACTION_NOT_PERMITTED, STALE_ETAG, LEAD_STATE, PICK_LIST_ENTRY_UNUSABLE, INVALID_ARGUMENT.
-pub async fn discard(store: &Store, caller: &Caller, id: LeadId, reason: String, etag: Option<String>) -> Result<Lead> {
-    store
-        .write((caller.clone(), reason, etag), move |tx, args| async move {
-            let (caller, reason, etag) = &*args;
-            let lead = lock::<Discard>(&tx, caller, id, etag.as_deref()).await?;
-            in_state(&lead, LeadState::Active)?;
-            let reason = pick_lists::usable(&tx, PickList::DiscardReason, reason, "reason").await?;
-            let after = leads::set_discarded(&tx, &lead, reason.id).await?;
-            history::record(&tx, caller, HistoryKind::Discarded, Some(lead.lead()), &after).await?;
-            Ok(after)
-        })
-        .await
+pub async fn discard(tx: &Tx, caller: &Caller, id: LeadId, reason: &str, etag: Option<&str>) -> Result<Lead> {
+    let lead = lock::<Discard>(tx, caller, id, etag).await?;
+    in_state(&lead, LeadState::Active)?;
+    let reason = pick_lists::usable(tx, PickList::DiscardReason, reason, "reason").await?;
+    let written = leads::set_discarded(tx, &[&lead], reason.id).await?;
+    told(tx, caller, HistoryKind::Discarded, written).await
 }
 
 /// Brings a DISCARDED lead back with the stage and assignee it had.
 ///
 /// # Errors
 /// LEAD_NOT_FOUND, ACTION_NOT_PERMITTED, STALE_ETAG, LEAD_STATE.
-pub async fn retrieve(store: &Store, caller: &Caller, id: LeadId, etag: Option<String>) -> Result<Lead> {
-    store
-        .write((caller.clone(), etag), move |tx, args| async move {
-            let (caller, etag) = &*args;
-            let lead = lock::<Retrieve>(&tx, caller, id, etag.as_deref()).await?;
-            in_state(&lead, LeadState::Discarded)?;
-            let gone = is_gone(&tx, lead.lead().assignee_id).await?;
-            let after = leads::set_retrieved(&tx, &lead, gone).await?;
-            history::record(&tx, caller, HistoryKind::Retrieved, Some(lead.lead()), &after).await?;
-            Ok(after)
-        })
-        .await
+pub async fn retrieve(tx: &Tx, caller: &Caller, id: LeadId, etag: Option<&str>) -> Result<Lead> {
+    let lead = lock::<Retrieve>(tx, caller, id, etag).await?;
+    in_state(&lead, LeadState::Discarded)?;
+    let gone = leads::gone_assignees(tx, &[&lead]).await?;
+    let written = leads::set_retrieved(tx, &[&lead], &gone).await?;
+    told(tx, caller, HistoryKind::Retrieved, written).await
 }
 
-async fn is_gone(tx: &Tx, assignee: Option<UserId>) -> Result<bool> {
-    let Some(assignee) = assignee else { return Ok(false) };
-    users::lock(tx, assignee).await?;
-    let facts = principals::facts(tx, assignee).await?;
-    Ok(facts.is_none_or(|facts| facts.state == UserState::Deactivated))
+/// What one lead became.
+async fn told(tx: &Tx, caller: &Caller, kind: HistoryKind, mut written: Vec<Written<'_>>) -> Result<Lead> {
+    history::record_all(tx, caller, kind, &written).await?;
+    let after = written.pop().map(|written| written.after);
+    after.ok_or_else(|| Error::Internal("a lead was neither written nor refused".to_owned()))
 }
 
 /// Ends the work on an ACTIVE lead with a disposition of the SALES category.
 ///
 /// # Errors
 /// LEAD_NOT_FOUND, ACTION_NOT_PERMITTED, STALE_ETAG, LEAD_STATE, PICK_LIST_ENTRY_UNUSABLE, INVALID_ARGUMENT.
-pub async fn resolve(
-    store: &Store,
-    caller: &Caller,
-    id: LeadId,
-    disposition: String,
-    etag: Option<String>,
-) -> Result<Lead> {
-    store
-        .write((caller.clone(), disposition, etag), move |tx, args| async move {
-            let (caller, disposition, etag) = &*args;
-            let lead = lock::<Resolve>(&tx, caller, id, etag.as_deref()).await?;
-            in_state(&lead, LeadState::Active)?;
-            let disposition: EntryId = pick_lists::usable_to_resolve(&tx, disposition).await?;
-            let after = leads::set_resolved(&tx, &lead, disposition).await?;
-            history::record(&tx, caller, HistoryKind::Resolved, Some(lead.lead()), &after).await?;
-            Ok(after)
-        })
-        .await
+pub async fn resolve(tx: &Tx, caller: &Caller, id: LeadId, disposition: &str, etag: Option<&str>) -> Result<Lead> {
+    let lead = lock::<Resolve>(tx, caller, id, etag).await?;
+    in_state(&lead, LeadState::Active)?;
+    let disposition = pick_lists::usable_to_resolve(tx, disposition).await?;
+    let after = leads::set_resolved(tx, &lead, disposition).await?;
+    history::record(tx, caller, HistoryKind::Resolved, Some(lead.lead()), &after).await?;
+    Ok(after)
+}
+
+/// Ends the work on an ACTIVE lead with the disposition of a sale, since an order was completed.
+pub(super) async fn resolve_by_sale(tx: &Tx, caller: &Caller, lead: &Locked<Edit>) -> Result<Lead> {
+    in_state(lead, LeadState::Active)?;
+    let sale = entries::by_code(tx, entries::SALE).await?;
+    let sale = sale.ok_or_else(|| Error::Internal("there is no disposition of a sale".to_owned()))?;
+    let after = leads::set_resolved_by_sale(tx, lead, sale).await?;
+    history::record(tx, caller, HistoryKind::Resolved, Some(lead.lead()), &after).await?;
+    Ok(after)
 }
 
 /// Makes a RESOLVED lead ACTIVE again.
 ///
 /// # Errors
 /// LEAD_NOT_FOUND, ACTION_NOT_PERMITTED, STALE_ETAG, LEAD_STATE.
-pub async fn reopen(store: &Store, caller: &Caller, id: LeadId, etag: Option<String>) -> Result<Lead> {
-    store
-        .write((caller.clone(), etag), move |tx, args| async move {
-            let (caller, etag) = &*args;
-            let lead = lock::<Resolve>(&tx, caller, id, etag.as_deref()).await?;
-            in_state(&lead, LeadState::Resolved)?;
-            let after = leads::set_active(&tx, &lead).await?;
-            history::record(&tx, caller, HistoryKind::Reopened, Some(lead.lead()), &after).await?;
-            Ok(after)
-        })
-        .await
+pub async fn reopen(tx: &Tx, caller: &Caller, id: LeadId, etag: Option<&str>) -> Result<Lead> {
+    let lead = lock::<Resolve>(tx, caller, id, etag).await?;
+    in_state(&lead, LeadState::Resolved)?;
+    let after = leads::set_active(tx, &lead).await?;
+    history::record(tx, caller, HistoryKind::Reopened, Some(lead.lead()), &after).await?;
+    Ok(after)
 }
 
 /// Erases a lead for good.
 ///
 /// # Errors
 /// LEAD_NOT_FOUND, ACTION_NOT_PERMITTED, STALE_ETAG.
-pub async fn delete(
-    store: &Store,
-    caller: &Caller,
-    id: LeadId,
-    reason: DeletionReason,
-    etag: Option<String>,
-) -> Result<()> {
-    store
-        .write((caller.clone(), etag), move |tx, args| async move {
-            let (caller, etag) = &*args;
-            let lead = lock::<Delete>(&tx, caller, id, etag.as_deref()).await?;
-            Ok(leads::delete(&tx, &lead, caller.actor(), reason).await?)
-        })
-        .await
+pub async fn delete(tx: &Tx, caller: &Caller, id: LeadId, reason: DeletionReason, etag: Option<&str>) -> Result<()> {
+    let lead = lock::<Delete>(tx, caller, id, etag).await?;
+    Ok(leads::delete(tx, &[&lead], caller.actor(), reason).await?)
 }
 
 /// Locks a lead for an action, in the order of checks: visible, permitted, etag.
 pub(super) async fn lock<A: Acts>(tx: &Tx, caller: &Caller, id: LeadId, etag: Option<&str>) -> Result<Locked<A>> {
-    match leads::lock(tx, caller.scope::<A>(), &caller.scope::<View>(), id).await? {
+    match leads::lock(tx, &caller.scope::<A>(), &caller.scope::<View>(), id).await? {
         Reached::Covered(lead) => {
             etag::check(etag, lead.lead().version)?;
             Ok(*lead)
@@ -295,7 +242,18 @@ pub(super) async fn lock<A: Acts>(tx: &Tx, caller: &Caller, id: LeadId, etag: Op
     }
 }
 
-fn in_state<A>(lead: &Locked<A>, needed: LeadState) -> Result<()> {
+pub(super) fn in_state<A>(lead: &Locked<A>, needed: LeadState) -> Result<()> {
     let state = lead.lead().state;
     if state == needed { Ok(()) } else { Err(Error::LeadState(state)) }
+}
+
+/// Callers' clocks are never quite the database's.
+const SKEW: Duration = Duration::from_secs(60);
+
+/// Refuses a time of something that is said to have happened, and can't have yet.
+pub(super) fn not_ahead(tx: &Tx, field: &str, time: Option<Time>) -> Result<()> {
+    match time {
+        Some(time) if time > tx.now() + SKEW => Err(Error::invalid(field, "is in the future")),
+        _ => Ok(()),
+    }
 }

@@ -2,20 +2,27 @@
 
 pub mod assignment;
 pub mod audit;
+pub mod batches;
 pub mod bootstrap;
 pub mod creation;
+pub mod deposits;
 pub mod directory;
 mod error;
 pub mod etag;
 pub mod groups;
-mod history;
+pub mod history;
+pub mod housekeeping;
 pub mod lead_access;
 pub mod leads;
+pub mod orders;
 pub mod permissions;
 pub mod pick_lists;
 pub mod profiles;
+pub mod requests;
 mod rights;
 pub mod settings;
 pub mod tokens;
+pub mod tombstones;
+pub mod watch;
 
 pub use error::{Error, Ineligible, Resource, Result, Unrevocable, Violation};

@@ -36,36 +36,31 @@ pub async fn get(store: &Store, caller: &Caller, user_id: UserId) -> Result<Fact
 /// # Errors
 /// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, SELF_CONFIGURATION, ROLE_NOT_BELOW, INVALID_ARGUMENT, STALE_ETAG, FIXED, ESCALATION.
 pub async fn update(
-    store: &Store,
+    tx: &Tx,
     caller: &Caller,
     user_id: UserId,
-    settings: Vec<(Action, Option<Permission>)>,
-    etag: Option<String>,
+    settings: &[(Action, Option<Permission>)],
+    etag: Option<&str>,
     validate_only: bool,
 ) -> Result<Facts> {
-    store
-        .write_unless(validate_only, (caller.clone(), settings, etag), move |tx, args| async move {
-            let (caller, settings, etag) = &*args;
-            let caller = rights::turn(&tx, caller, Whose::Users(&[user_id]).unless(validate_only)).await?;
-            caller.require(Capability::ConfigurePermissions)?;
-            let before = principals::facts(&tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
-            caller.may_configure(user_id, before.profile.role)?;
-            let named = settings.iter().enumerate().filter_map(|(at, (_, p))| p.as_ref().map(|p| (at, p)));
-            groups_exist(&tx, "permissions", named).await?;
-            etag::check(etag.as_deref(), before.permissions_version)?;
-            if Principal::resolve(&before).is_administrator() {
-                return Err(Error::Fixed("an administrator's permissions"));
-            }
-            let mut after = before.clone();
-            for (action, permission) in settings {
-                *after.overrides.get_mut(*action) = permission.clone();
-            }
-            caller.may_hand_out(Some(&before), &after)?;
-            users::set_permissions(&tx, user_id, settings).await?;
-            audit::permissions(&tx, &caller, &before, &after).await?;
-            principals::facts(&tx, user_id).await?.ok_or(Error::NotFound(Resource::User))
-        })
-        .await
+    let caller = rights::turn(tx, caller, Whose::Users(&[user_id]).unless(validate_only)).await?;
+    caller.require(Capability::ConfigurePermissions)?;
+    let before = principals::facts(tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
+    caller.may_configure(user_id, before.profile.role)?;
+    let named = settings.iter().enumerate().filter_map(|(at, (_, p))| p.as_ref().map(|p| (at, p)));
+    groups_exist(tx, "permissions", named).await?;
+    etag::check(etag, before.permissions_version)?;
+    if Principal::resolve(&before).is_administrator() {
+        return Err(Error::Fixed("an administrator's permissions"));
+    }
+    let mut after = before.clone();
+    for (action, permission) in settings {
+        *after.overrides.get_mut(*action) = permission.clone();
+    }
+    caller.may_hand_out(Some(&before), &after)?;
+    users::set_permissions(tx, user_id, settings).await?;
+    audit::permissions(tx, &caller, &before, &after).await?;
+    principals::facts(tx, user_id).await?.ok_or(Error::NotFound(Resource::User))
 }
 
 /// Refuses permissions that name groups which don't exist, all of them at once.

@@ -16,23 +16,11 @@ use crate::{
 ///
 /// # Errors
 /// ROLE_REQUIRED, DUPLICATE_RESOURCE.
-pub async fn create(
-    store: &Store,
-    caller: &Caller,
-    list: PickList,
-    name: String,
-    category: Option<Category>,
-) -> Result<Entry> {
+pub async fn create(tx: &Tx, caller: &Caller, list: PickList, name: &str, category: Option<Category>) -> Result<Entry> {
     caller.require_role(Role::Manager)?;
-    let created = store
-        .write((caller.clone(), name), move |tx, args| async move {
-            let (caller, name) = &*args;
-            fence::hold(&tx, caller.fence()).await?;
-            let id = pick_lists::insert(&tx, list, name, category).await?;
-            found(&tx, id).await
-        })
-        .await;
-    created.map_err(name_taken)
+    fence::hold(tx, caller.fence()).await?;
+    let id = pick_lists::insert(tx, list, name, category).await.map_err(name_taken)?;
+    found(tx, id).await
 }
 
 /// Renames, disables or enables a choice; none leaves it.
@@ -40,30 +28,24 @@ pub async fn create(
 /// # Errors
 /// ROLE_REQUIRED, RESOURCE_NOT_FOUND, STALE_ETAG, DUPLICATE_RESOURCE.
 pub async fn update(
-    store: &Store,
+    tx: &Tx,
     caller: &Caller,
     id: EntryId,
-    name: Option<String>,
+    name: Option<&str>,
     disabled: Option<bool>,
-    etag: Option<String>,
+    etag: Option<&str>,
 ) -> Result<Entry> {
     caller.require_role(Role::Manager)?;
-    let updated = store
-        .write((caller.clone(), name, etag), move |tx, args| async move {
-            let (caller, name, etag) = &*args;
-            fence::hold(&tx, caller.fence()).await?;
-            let entry = found(&tx, id).await?;
-            etag::check(etag.as_deref(), entry.version)?;
-            let name = name.as_ref().unwrap_or(&entry.name);
-            let disabled = disabled.unwrap_or(entry.disabled);
-            let changes = *name != entry.name || disabled != entry.disabled;
-            if changes && !pick_lists::update(&tx, &entry, name, disabled).await? {
-                return Err(store::Error::Conflict(None).into());
-            }
-            found(&tx, id).await
-        })
-        .await;
-    updated.map_err(name_taken)
+    fence::hold(tx, caller.fence()).await?;
+    let entry = found(tx, id).await?;
+    etag::check(etag, entry.version)?;
+    let name = name.unwrap_or(&entry.name);
+    let disabled = disabled.unwrap_or(entry.disabled);
+    let changes = name != entry.name || disabled != entry.disabled;
+    if changes && !pick_lists::update(tx, &entry, name, disabled).await.map_err(name_taken)? {
+        return Err(store::Error::Conflict(None).into());
+    }
+    found(tx, id).await
 }
 
 /// A page of choices.
@@ -97,11 +79,9 @@ async fn found(tx: &Tx, id: EntryId) -> Result<Entry> {
     pick_lists::get(tx, id).await?.ok_or(Error::NotFound(Resource::PickListEntry))
 }
 
-fn name_taken(error: Error) -> Error {
+fn name_taken(error: store::Error) -> Error {
     match error {
-        Error::Store(store::Error::Unique(_)) => {
-            Error::DuplicateResource { resource: Resource::PickListEntry, field: "name" }
-        }
-        other => other,
+        store::Error::Unique(_) => Error::DuplicateResource { resource: Resource::PickListEntry, field: "name" },
+        other => other.into(),
     }
 }

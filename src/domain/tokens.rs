@@ -13,7 +13,7 @@ use crate::{
         permission::Capability,
         user::ApiToken,
     },
-    store::{Store, principals, tokens},
+    store::{Store, Tx, principals, tokens},
 };
 
 /// Makes a token; the secret is in the answer and nowhere else.
@@ -21,36 +21,29 @@ use crate::{
 /// # Errors
 /// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, ROLE_NOT_BELOW, ESCALATION, INVALID_ARGUMENT.
 pub async fn create(
-    store: &Store,
+    tx: &Tx,
     caller: &Caller,
     user_id: UserId,
-    label: String,
+    label: &str,
     expire_time: Option<Time>,
 ) -> Result<(ApiToken, ApiSecret)> {
+    let caller = rights::turn(tx, caller, Whose::Nobodys).await?;
+    caller.require(Capability::ManageDirectory)?;
+    if caller.actor().on_behalf_of.is_some() {
+        // The service would hold a credential that outlives its own.
+        return Err(Escalation::OnBehalf.into());
+    }
+    let facts = principals::facts(tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
+    if user_id != caller.id() {
+        caller.require(Capability::ActOnBehalf)?;
+        caller.may_hand_out(None, &facts)?;
+    }
+    if expire_time.is_some_and(|end| end <= tx.now()) {
+        return Err(Error::invalid("expire_time", "must be in the future"));
+    }
     let secret = generate()?;
-    let hash = secret.hash();
-    let token = store
-        .write((caller.clone(), label, hash), move |tx, args| async move {
-            let (caller, label, hash) = &*args;
-            let caller = rights::turn(&tx, caller, Whose::Nobodys).await?;
-            caller.require(Capability::ManageDirectory)?;
-            if caller.actor().on_behalf_of.is_some() {
-                // The service would hold a credential that outlives its own.
-                return Err(Escalation::OnBehalf.into());
-            }
-            let facts = principals::facts(&tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
-            if user_id != caller.id() {
-                caller.require(Capability::ActOnBehalf)?;
-                caller.may_hand_out(None, &facts)?;
-            }
-            if expire_time.is_some_and(|end| end <= tx.now()) {
-                return Err(Error::invalid("expire_time", "must be in the future"));
-            }
-            let token = tokens::insert(&tx, user_id, label, expire_time, hash).await?;
-            audit::token_created(&tx, Some(&caller), &token).await?;
-            Ok(token)
-        })
-        .await?;
+    let token = tokens::insert(tx, user_id, label, expire_time, &secret.hash()).await?;
+    audit::token_created(tx, Some(&caller), &token).await?;
     Ok((token, secret))
 }
 
@@ -69,30 +62,26 @@ pub async fn list(store: &Store, caller: &Caller, user_id: UserId, page: &Page) 
 ///
 /// # Errors
 /// RESOURCE_NOT_FOUND, ROLE_NOT_BELOW.
-pub async fn revoke(store: &Store, caller: &Caller, id: TokenId) -> Result<ApiToken> {
-    store
-        .write(caller.clone(), move |tx, caller| async move {
-            let absent = || Error::NotFound(Resource::ApiToken);
-            let whose = tokens::get(&tx, id).await?.map(|token| token.user_id);
-            let may_end = |whose: &UserId| *whose == caller.id() || caller.holds(Capability::ManageDirectory);
-            let whose = whose.filter(may_end).ok_or_else(absent)?;
-            // After the answer, no change of rights by this token goes through that was still waiting for its turn.
-            let caller = rights::turn(&tx, &caller, Whose::Users(&[whose])).await?;
-            let token = tokens::get(&tx, id).await?.ok_or_else(absent)?;
-            if token.user_id != caller.id() {
-                if !caller.holds(Capability::ManageDirectory) {
-                    return Err(absent());
-                }
-                let facts = principals::facts(&tx, token.user_id).await?.ok_or_else(absent)?;
-                caller.is_above(facts.profile.role)?;
-            }
-            if token.revoke_time.is_none() {
-                tokens::revoke(&tx, id).await?;
-                audit::token_revoked(&tx, &caller, &token).await?;
-            }
-            tokens::get(&tx, id).await?.ok_or_else(absent)
-        })
-        .await
+pub async fn revoke(tx: &Tx, caller: &Caller, id: TokenId) -> Result<ApiToken> {
+    let absent = || Error::NotFound(Resource::ApiToken);
+    let whose = tokens::get(tx, id).await?.map(|token| token.user_id);
+    let may_end = |whose: &UserId| *whose == caller.id() || caller.holds(Capability::ManageDirectory);
+    let whose = whose.filter(may_end).ok_or_else(absent)?;
+    // After the answer, no change of rights by this token goes through that was still waiting for its turn.
+    let caller = rights::turn(tx, caller, Whose::Users(&[whose])).await?;
+    let token = tokens::get(tx, id).await?.ok_or_else(absent)?;
+    if token.user_id != caller.id() {
+        if !caller.holds(Capability::ManageDirectory) {
+            return Err(absent());
+        }
+        let facts = principals::facts(tx, token.user_id).await?.ok_or_else(absent)?;
+        caller.is_above(facts.profile.role)?;
+    }
+    if token.revoke_time.is_none() {
+        tokens::revoke(tx, id).await?;
+        audit::token_revoked(tx, &caller, &token).await?;
+    }
+    tokens::get(tx, id).await?.ok_or_else(absent)
 }
 
 pub(super) fn generate() -> Result<ApiSecret> {

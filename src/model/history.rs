@@ -1,5 +1,7 @@
 //! What happened to a lead.
 
+use std::time::Duration;
+
 use super::{
     Time,
     ids::{HistoryId, LeadId, UserId},
@@ -29,6 +31,20 @@ pub enum HistoryKind {
     AccessGranted,
     /// Access taken by hand.
     AccessRevoked,
+    /// Registered, having been a lead before.
+    Registered,
+    /// A deposit was recorded.
+    Deposited,
+    /// An order was made.
+    OrderCreated,
+    /// An order moved on.
+    OrderUpdated,
+    /// A call with the person.
+    Call,
+    /// An e-mail to or from the person.
+    Email,
+    /// A note.
+    Note,
 }
 
 words!(HistoryKind {
@@ -42,7 +58,58 @@ words!(HistoryKind {
     Unassigned = "UNASSIGNED",
     AccessGranted = "ACCESS_GRANTED",
     AccessRevoked = "ACCESS_REVOKED",
+    Registered = "REGISTERED",
+    Deposited = "DEPOSITED",
+    OrderCreated = "ORDER_CREATED",
+    OrderUpdated = "ORDER_UPDATED",
+    Call = "CALL",
+    Email = "EMAIL",
+    Note = "NOTE",
 });
+
+impl HistoryKind {
+    /// What is told of orders.
+    pub const OF_ORDERS: &[Self] = &[Self::OrderCreated, Self::OrderUpdated];
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CallOutcome {
+    /// The person was reached.
+    Reached,
+    /// Nobody answered.
+    NoAnswer,
+    /// The line was busy.
+    Busy,
+    /// A message was left.
+    Voicemail,
+    /// The number is not the person's.
+    WrongNumber,
+    /// The person asked to be called another time.
+    CallBack,
+}
+
+words!(CallOutcome {
+    Reached = "REACHED",
+    NoAnswer = "NO_ANSWER",
+    Busy = "BUSY",
+    Voicemail = "VOICEMAIL",
+    WrongNumber = "WRONG_NUMBER",
+    CallBack = "CALL_BACK",
+});
+
+/// What an agent did about a lead.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Activity {
+    /// What was said.
+    pub text: String,
+    /// How the call ended; none: it was no call.
+    pub call_outcome: Option<CallOutcome>,
+    /// How long the call took.
+    pub call_duration: Option<Duration>,
+    /// When it happened; none: when it is appended.
+    pub happen_time: Option<Time>,
+}
 
 /// One field's change.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -79,4 +146,6 @@ pub struct HistoryEntry {
     pub on_behalf_of: Option<UserId>,
     /// What changed.
     pub changes: Vec<Change>,
+    /// What was done, where that changed nothing.
+    pub activity: Option<Activity>,
 }

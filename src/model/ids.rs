@@ -96,6 +96,18 @@ id!(
     HistoryId
 );
 id!(
+    /// An order's.
+    OrderId
+);
+id!(
+    /// A deposit's.
+    DepositId
+);
+id!(
+    /// A tombstone's; sorts by deletion.
+    TombstoneId
+);
+id!(
     /// A permission change's.
     PermissionChangeId
 );

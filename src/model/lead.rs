@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::{
     Time,
     contact::{Email, Phone},
-    ids::{GroupId, LeadId, UserId},
+    ids::{GroupId, LeadId, TombstoneId, UserId},
+    user::Actor,
     words,
 };
 
@@ -69,6 +70,21 @@ pub enum DeletionReason {
 }
 
 words!(DeletionReason { Duplicate = "DUPLICATE", Obsolete = "OBSOLETE", ErasureRequest = "ERASURE_REQUEST" });
+
+/// What stays of a deleted lead: nothing personal.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Tombstone {
+    /// Its identity; sorts by deletion.
+    pub id: TombstoneId,
+    /// The lead that was.
+    pub lead_id: LeadId,
+    /// Who deleted it.
+    pub deleted_by: Actor,
+    /// When.
+    pub delete_time: Time,
+    /// Why.
+    pub reason: DeletionReason,
+}
 
 /// A lead as stored, its pick list entries by name.
 #[derive(Clone, PartialEq, Debug)]

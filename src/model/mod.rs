@@ -1,10 +1,14 @@
 //! The vocabulary of leadward. No I/O, no proto, no ORM: types that can't hold a wrong value once they are made.
 
 pub mod contact;
+pub mod deposit;
 pub mod history;
 pub mod ids;
 pub mod lead;
 pub mod lead_access;
+pub mod lead_event;
+pub mod money;
+pub mod order;
 pub mod page;
 pub mod permission;
 pub mod permission_change;

@@ -139,6 +139,17 @@ words!(Capability {
     ReadAudit = "READ_AUDIT",
 });
 
+/// Which orders a profile's users see of the leads that they may view.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OrderVisibility {
+    /// Every one.
+    All,
+    /// Those that are PARTIAL.
+    PartialOnly,
+}
+
+words!(OrderVisibility { All = "ALL", PartialOnly = "PARTIAL_ONLY" });
+
 /// A named set of defaults for users.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Profile {
@@ -158,6 +169,10 @@ pub struct Profile {
     pub resolved_grace: Option<Duration>,
     /// How many open leads one of its users may be assigned; none: no limit.
     pub max_open_leads: Option<u32>,
+    /// Which orders its users see.
+    pub order_visibility: OrderVisibility,
+    /// Whether a completed order ends the work on a lead that is assigned to one of its users.
+    pub assign_partial_orders_only: bool,
     /// Moves with every change.
     pub version: i64,
 }

@@ -33,6 +33,8 @@ pub struct Settings {
     pub keep_duration: Duration,
     /// Whether assignment heeds desks.
     pub enforce_desks: bool,
+    /// Whether a completed order resolves its lead, where the assignee's profile assigns partial orders only.
+    pub resolve_on_completed_order: bool,
     /// When they were last changed.
     pub update_time: Time,
     /// Moves with every change.

@@ -48,19 +48,28 @@ impl PageTokens {
 
     /// The token for the page after a row; none where there is no randomness to be had.
     pub fn seal(&self, binding: &Binding, after: Uuid) -> Option<String> {
-        let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).ok()?;
-        let payload = Payload { msg: after.as_bytes(), aad: &binding.0 };
-        let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload).ok()?;
-        Some(URL_SAFE_NO_PAD.encode([&nonce, sealed.as_slice()].concat()))
+        self.seal_bytes(binding, after.as_bytes())
     }
 
     /// The row after which a token's page begins; none for a token of another caller, method, arguments or maker.
     pub fn open(&self, binding: &Binding, token: &str) -> Option<Uuid> {
+        Uuid::from_slice(&self.open_bytes(binding, token)?).ok()
+    }
+
+    /// The token for any place; none where there is no randomness to be had.
+    pub fn seal_bytes(&self, binding: &Binding, place: &[u8]) -> Option<String> {
+        let mut nonce = [0; NONCE];
+        getrandom::fill(&mut nonce).ok()?;
+        let payload = Payload { msg: place, aad: &binding.0 };
+        let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload).ok()?;
+        Some(URL_SAFE_NO_PAD.encode([&nonce, sealed.as_slice()].concat()))
+    }
+
+    /// The place of a token; none for a token of another caller, method, arguments or maker.
+    pub fn open_bytes(&self, binding: &Binding, token: &str) -> Option<Vec<u8>> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE)?;
         let nonce: [u8; NONCE] = nonce.try_into().ok()?;
-        let opened = self.cipher.decrypt(&XNonce::from(nonce), Payload { msg: sealed, aad: &binding.0 }).ok()?;
-        Uuid::from_slice(&opened).ok()
+        self.cipher.decrypt(&XNonce::from(nonce), Payload { msg: sealed, aad: &binding.0 }).ok()
     }
 }

@@ -72,48 +72,51 @@ impl AssignmentService for Api {
     }
 }
 
-async fn assign(api: &Api, caller: &Caller, request: proto::AssignLeadRequest) -> Result<proto::AssignLeadResponse> {
+async fn assign(
+    api: &Api,
+    caller: &Caller,
+    mut request: proto::AssignLeadRequest,
+) -> Result<proto::AssignLeadResponse> {
     may_override(caller, request.revocation_policy)?;
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
     let lead_id = faults.id("lead_id", &request.lead_id);
     let assignee_id = faults.id("assignee_id", &request.assignee_id);
     let policy = faults.policy(request.revocation_policy, request.keep_duration);
     let (lead_id, assignee_id) = faults.unless(lead_id.zip(assignee_id))?;
-    let assignment = Assignment {
-        lead_id,
-        assignee_id: Some(assignee_id),
-        policy,
-        etag: etag(&request.etag),
-        validate_only: request.validate_only,
-    };
-    let done = assignment::assign(&api.store, caller, assignment).await?;
-    Ok(proto::AssignLeadResponse {
-        lead: done.lead.map(convert::lead),
-        previous_assignee: done.previous.map(convert::previous),
+    let assignment = Assignment { lead_id, assignee_id: Some(assignee_id), policy, etag: etag(&request.etag) };
+    api.change_unless(request.validate_only, caller, once, assignment, |tx, args| async move {
+        let (caller, assignment) = &*args;
+        let done = assignment::assign(&tx, caller, assignment).await?;
+        Ok(proto::AssignLeadResponse {
+            lead: done.lead.map(convert::lead),
+            previous_assignee: done.previous.map(convert::previous),
+        })
     })
+    .await
 }
 
 async fn unassign(
     api: &Api,
     caller: &Caller,
-    request: proto::UnassignLeadRequest,
+    mut request: proto::UnassignLeadRequest,
 ) -> Result<proto::UnassignLeadResponse> {
     may_override(caller, request.revocation_policy)?;
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
     let lead_id = faults.id("lead_id", &request.lead_id);
     let policy = faults.policy(request.revocation_policy, request.keep_duration);
-    let assignment = Assignment {
-        lead_id: faults.unless(lead_id)?,
-        assignee_id: None,
-        policy,
-        etag: etag(&request.etag),
-        validate_only: request.validate_only,
-    };
-    let done = assignment::assign(&api.store, caller, assignment).await?;
-    Ok(proto::UnassignLeadResponse {
-        lead: done.lead.map(convert::lead),
-        previous_assignee: done.previous.map(convert::previous),
+    let lead_id = faults.unless(lead_id)?;
+    let assignment = Assignment { lead_id, assignee_id: None, policy, etag: etag(&request.etag) };
+    api.change_unless(request.validate_only, caller, once, assignment, |tx, args| async move {
+        let (caller, assignment) = &*args;
+        let done = assignment::assign(&tx, caller, assignment).await?;
+        Ok(proto::UnassignLeadResponse {
+            lead: done.lead.map(convert::lead),
+            previous_assignee: done.previous.map(convert::previous),
+        })
     })
+    .await
 }
 
 /// Saying another policy than the settings' is a method of its own as far as capabilities go, so it is asked first.
@@ -124,13 +127,23 @@ fn may_override(caller: &Caller, policy: i32) -> Result<()> {
     caller.require(Capability::ManageLeadAccess)
 }
 
-async fn resolve(api: &Api, caller: &Caller, request: proto::ResolveLeadRequest) -> Result<proto::ResolveLeadResponse> {
+async fn resolve(
+    api: &Api,
+    caller: &Caller,
+    mut request: proto::ResolveLeadRequest,
+) -> Result<proto::ResolveLeadResponse> {
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
     let id = faults.id("lead_id", &request.lead_id);
     let disposition = faults.name("disposition", Some(&request.disposition), 100);
     let (id, disposition) = faults.unless(id.zip(disposition))?;
-    let lead = leads::resolve(&api.store, caller, id, disposition, etag(&request.etag)).await?;
-    Ok(proto::ResolveLeadResponse { lead: Some(convert::lead(lead)) })
+    let etag = etag(&request.etag);
+    api.change(caller, once, (disposition, etag), move |tx, args| async move {
+        let (caller, (disposition, etag)) = &*args;
+        let lead = leads::resolve(&tx, caller, id, disposition, etag.as_deref()).await?;
+        Ok(proto::ResolveLeadResponse { lead: Some(convert::lead(lead)) })
+    })
+    .await
 }
 
 async fn list_assigned(
@@ -168,29 +181,39 @@ async fn list_access(
 async fn grant(
     api: &Api,
     caller: &Caller,
-    request: proto::GrantLeadAccessRequest,
+    mut request: proto::GrantLeadAccessRequest,
 ) -> Result<proto::GrantLeadAccessResponse> {
     caller.require(Capability::ManageLeadAccess)?;
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
     let lead_id = faults.id::<LeadId>("lead_id", &request.lead_id);
     let user_id = faults.id::<UserId>("user_id", &request.user_id);
     let mode = faults.grant_mode(request.mode);
     let expires = faults.time("expire_time", request.expire_time);
     let (lead_id, user_id) = faults.unless(lead_id.zip(user_id))?;
-    let access = lead_access::grant(&api.store, caller, lead_id, user_id, mode, expires).await?;
-    Ok(proto::GrantLeadAccessResponse { access: Some(convert::access(access)) })
+    api.change(caller, once, etag(&request.etag), move |tx, args| async move {
+        let (caller, etag) = &*args;
+        let access = lead_access::grant(&tx, caller, lead_id, user_id, mode, expires, etag.as_deref()).await?;
+        Ok(proto::GrantLeadAccessResponse { access: Some(convert::access(access)) })
+    })
+    .await
 }
 
 async fn revoke(
     api: &Api,
     caller: &Caller,
-    request: proto::RevokeLeadAccessRequest,
+    mut request: proto::RevokeLeadAccessRequest,
 ) -> Result<proto::RevokeLeadAccessResponse> {
     caller.require(Capability::ManageLeadAccess)?;
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
     let lead_id = faults.id::<LeadId>("lead_id", &request.lead_id);
     let user_id = faults.id::<UserId>("user_id", &request.user_id);
     let (lead_id, user_id) = faults.unless(lead_id.zip(user_id))?;
-    lead_access::revoke(&api.store, caller, lead_id, user_id).await?;
-    Ok(proto::RevokeLeadAccessResponse {})
+    api.change(caller, once, etag(&request.etag), move |tx, args| async move {
+        let (caller, etag) = &*args;
+        lead_access::revoke(&tx, caller, lead_id, user_id, etag.as_deref()).await?;
+        Ok(proto::RevokeLeadAccessResponse {})
+    })
+    .await
 }

@@ -144,13 +144,19 @@ async fn who_am_i(api: &Api, caller: &Caller, _: proto::WhoAmIRequest) -> Result
 async fn create_user(
     api: &Api,
     caller: &Caller,
-    request: proto::CreateUserRequest,
+    mut request: proto::CreateUserRequest,
 ) -> Result<proto::CreateUserResponse> {
     caller.require(Capability::ManageDirectory)?;
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
     let new = faults.new_user(request.user.unwrap_or_default());
-    let user = directory::create(&api.store, caller, faults.unless(new)?).await?;
-    Ok(proto::CreateUserResponse { user: Some(convert::user(user)) })
+    let new = faults.unless(new)?;
+    api.change(caller, once, new, |tx, args| async move {
+        let (caller, new) = &*args;
+        let user = directory::create(&tx, caller, new).await?;
+        Ok(proto::CreateUserResponse { user: Some(convert::user(user)) })
+    })
+    .await
 }
 
 async fn get_user(api: &Api, caller: &Caller, request: proto::GetUserRequest) -> Result<proto::GetUserResponse> {
@@ -179,66 +185,96 @@ async fn list_users(
 async fn update_user(
     api: &Api,
     caller: &Caller,
-    request: proto::UpdateUserRequest,
+    mut request: proto::UpdateUserRequest,
 ) -> Result<proto::UpdateUserResponse> {
     caller.require(Capability::ManageDirectory)?;
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
     let given = request.user.unwrap_or_default();
     let id = faults.id::<UserId>("user.id", &given.id);
     let etag = etag(&given.etag);
     let patch = faults.user_patch(given, request.update_mask);
-    let user = directory::update(&api.store, caller, faults.unless(id)?, patch, etag).await?;
-    Ok(proto::UpdateUserResponse { user: Some(convert::user(user)) })
+    let id = faults.unless(id)?;
+    api.change(caller, once, (patch, etag), move |tx, args| async move {
+        let (caller, (patch, etag)) = &*args;
+        let user = directory::update(&tx, caller, id, patch, etag.as_deref()).await?;
+        Ok(proto::UpdateUserResponse { user: Some(convert::user(user)) })
+    })
+    .await
 }
 
 async fn deactivate_user(
     api: &Api,
     caller: &Caller,
-    request: proto::DeactivateUserRequest,
+    mut request: proto::DeactivateUserRequest,
 ) -> Result<proto::DeactivateUserResponse> {
     caller.require(Capability::ManageDirectory)?;
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
     let id = faults.id("user_id", &request.user_id);
-    let user = directory::deactivate(&api.store, caller, faults.unless(id)?).await?;
-    Ok(proto::DeactivateUserResponse { user: Some(convert::user(user)) })
+    let id = faults.unless(id)?;
+    api.change(caller, once, etag(&request.etag), move |tx, args| async move {
+        let (caller, etag) = &*args;
+        let user = directory::deactivate(&tx, caller, id, etag.as_deref()).await?;
+        Ok(proto::DeactivateUserResponse { user: Some(convert::user(user)) })
+    })
+    .await
 }
 
 async fn reactivate_user(
     api: &Api,
     caller: &Caller,
-    request: proto::ReactivateUserRequest,
+    mut request: proto::ReactivateUserRequest,
 ) -> Result<proto::ReactivateUserResponse> {
     caller.require(Capability::ManageDirectory)?;
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
     let id = faults.id("user_id", &request.user_id);
-    let user = directory::reactivate(&api.store, caller, faults.unless(id)?).await?;
-    Ok(proto::ReactivateUserResponse { user: Some(convert::user(user)) })
+    let id = faults.unless(id)?;
+    api.change(caller, once, etag(&request.etag), move |tx, args| async move {
+        let (caller, etag) = &*args;
+        let user = directory::reactivate(&tx, caller, id, etag.as_deref()).await?;
+        Ok(proto::ReactivateUserResponse { user: Some(convert::user(user)) })
+    })
+    .await
 }
 
 async fn create_group(
     api: &Api,
     caller: &Caller,
-    request: proto::CreateGroupRequest,
+    mut request: proto::CreateGroupRequest,
 ) -> Result<proto::CreateGroupResponse> {
     caller.require(Capability::ManageDirectory)?;
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
     let name = faults.name("group.name", request.group.unwrap_or_default().name.as_deref(), 100);
-    let group = groups::create(&api.store, caller, faults.unless(name)?).await?;
-    Ok(proto::CreateGroupResponse { group: Some(convert::group(group)) })
+    let name = faults.unless(name)?;
+    api.change(caller, once, name, |tx, args| async move {
+        let (caller, name) = &*args;
+        let group = groups::create(&tx, caller, name).await?;
+        Ok(proto::CreateGroupResponse { group: Some(convert::group(group)) })
+    })
+    .await
 }
 
 async fn update_group(
     api: &Api,
     caller: &Caller,
-    request: proto::UpdateGroupRequest,
+    mut request: proto::UpdateGroupRequest,
 ) -> Result<proto::UpdateGroupResponse> {
     caller.require(Capability::ManageDirectory)?;
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
     let given = request.group.unwrap_or_default();
     let id = faults.id::<GroupId>("group.id", &given.id);
     let name = faults.group_patch(&given, request.update_mask);
-    let group = groups::rename(&api.store, caller, faults.unless(id)?, name, etag(&given.etag)).await?;
-    Ok(proto::UpdateGroupResponse { group: Some(convert::group(group)) })
+    let id = faults.unless(id)?;
+    api.change(caller, once, (name, etag(&given.etag)), move |tx, args| async move {
+        let (caller, (name, etag)) = &*args;
+        let group = groups::rename(&tx, caller, id, name.as_deref(), etag.as_deref()).await?;
+        Ok(proto::UpdateGroupResponse { group: Some(convert::group(group)) })
+    })
+    .await
 }
 
 async fn list_groups(
@@ -259,56 +295,82 @@ async fn list_groups(
 async fn delete_group(
     api: &Api,
     caller: &Caller,
-    request: proto::DeleteGroupRequest,
+    mut request: proto::DeleteGroupRequest,
 ) -> Result<proto::DeleteGroupResponse> {
     caller.require(Capability::ManageDirectory)?;
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
     let id = faults.id("group_id", &request.group_id);
-    groups::delete(&api.store, caller, faults.unless(id)?).await?;
-    Ok(proto::DeleteGroupResponse {})
+    let id = faults.unless(id)?;
+    api.change(caller, once, etag(&request.etag), move |tx, args| async move {
+        let (caller, etag) = &*args;
+        groups::delete(&tx, caller, id, etag.as_deref()).await?;
+        Ok(proto::DeleteGroupResponse {})
+    })
+    .await
 }
 
 async fn add_members(
     api: &Api,
     caller: &Caller,
-    request: proto::AddGroupMembersRequest,
+    mut request: proto::AddGroupMembersRequest,
 ) -> Result<proto::AddGroupMembersResponse> {
     caller.require(Capability::ManageDirectory)?;
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
     let id = faults.id::<GroupId>("group_id", &request.group_id);
     let members = faults.ids::<UserId>("user_ids", &request.user_ids);
     let (id, members) = faults.unless(id.zip(members))?;
-    let group = groups::add_members(&api.store, caller, id, members).await?;
-    Ok(proto::AddGroupMembersResponse { group: Some(convert::group(group)) })
+    api.change(caller, once, (members, etag(&request.etag)), move |tx, args| async move {
+        let (caller, (members, etag)) = &*args;
+        let group = groups::add_members(&tx, caller, id, members, etag.as_deref()).await?;
+        Ok(proto::AddGroupMembersResponse { group: Some(convert::group(group)) })
+    })
+    .await
 }
 
 async fn remove_members(
     api: &Api,
     caller: &Caller,
-    request: proto::RemoveGroupMembersRequest,
+    mut request: proto::RemoveGroupMembersRequest,
 ) -> Result<proto::RemoveGroupMembersResponse> {
     caller.require(Capability::ManageDirectory)?;
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
     let id = faults.id::<GroupId>("group_id", &request.group_id);
     let members = faults.ids::<UserId>("user_ids", &request.user_ids);
     let (id, members) = faults.unless(id.zip(members))?;
-    let group = groups::remove_members(&api.store, caller, id, members).await?;
-    Ok(proto::RemoveGroupMembersResponse { group: Some(convert::group(group)) })
+    api.change(caller, once, (members, etag(&request.etag)), move |tx, args| async move {
+        let (caller, (members, etag)) = &*args;
+        let group = groups::remove_members(&tx, caller, id, members, etag.as_deref()).await?;
+        Ok(proto::RemoveGroupMembersResponse { group: Some(convert::group(group)) })
+    })
+    .await
 }
 
 async fn create_token(
     api: &Api,
     caller: &Caller,
-    request: proto::CreateApiTokenRequest,
+    mut request: proto::CreateApiTokenRequest,
 ) -> Result<proto::CreateApiTokenResponse> {
     caller.require(Capability::ManageDirectory)?;
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
     let id = faults.id::<UserId>("user_id", &request.user_id);
     let label = faults.line("label", &request.label, 100);
     let expires = faults.time("expire_time", request.expire_time);
     let (id, label) = faults.unless(id.zip(label))?;
-    let (token, secret) = tokens::create(&api.store, caller, id, label, expires).await?;
-    Ok(proto::CreateApiTokenResponse { api_token: Some(convert::api_token(token)), secret: secret.expose().to_owned() })
+    if id != caller.id() {
+        // A repeated request shows the secret again.
+        caller.require(Capability::ActOnBehalf)?;
+    }
+    api.change(caller, once, label, move |tx, args| async move {
+        let (caller, label) = &*args;
+        let (token, secret) = tokens::create(&tx, caller, id, label, expires).await?;
+        let secret = secret.expose().to_owned();
+        Ok(proto::CreateApiTokenResponse { api_token: Some(convert::api_token(token)), secret })
+    })
+    .await
 }
 
 async fn list_tokens(
@@ -329,10 +391,16 @@ async fn list_tokens(
 async fn revoke_token(
     api: &Api,
     caller: &Caller,
-    request: proto::RevokeApiTokenRequest,
+    mut request: proto::RevokeApiTokenRequest,
 ) -> Result<proto::RevokeApiTokenResponse> {
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
     let id = faults.id::<TokenId>("api_token_id", &request.api_token_id);
-    let token = tokens::revoke(&api.store, caller, faults.unless(id)?).await?;
-    Ok(proto::RevokeApiTokenResponse { api_token: Some(convert::api_token(token)) })
+    let id = faults.unless(id)?;
+    api.change(caller, once, (), move |tx, args| async move {
+        let (caller, ()) = &*args;
+        let token = tokens::revoke(&tx, caller, id).await?;
+        Ok(proto::RevokeApiTokenResponse { api_token: Some(convert::api_token(token)) })
+    })
+    .await
 }

@@ -1,9 +1,10 @@
-//! ImportLeads: rows in, outcomes out. One message is one transaction, and the next is not read before its outcomes are taken.
+//! ImportLeads: rows in, outcomes out. One message is one transaction. The next is read and parsed meanwhile, and no further one
+//! before the outcomes are taken.
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc};
 
 use futures::Stream;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinSet};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 use tracing::Instrument;
@@ -19,9 +20,12 @@ use crate::{
         Error, Result,
         creation::{self, Intake, Row},
     },
-    model::lead::Duplicates,
+    model::{ids::UserId, lead::Duplicates},
     proto::{self, ImportOutcome},
-    store,
+    store::{
+        self, Tx,
+        imports::{self, ImportKey},
+    },
 };
 
 /// The outcomes of an import as they come.
@@ -29,14 +33,16 @@ pub type Outcomes = Pin<Box<dyn Stream<Item = Result<proto::ImportLeadsResponse,
 
 /// How many outcomes are sent in one answer: refusals with all their faults must not outgrow what clients take.
 const RESULTS_PER_ANSWER: usize = 200;
-/// How many answers may wait for a client that doesn't read them.
-const WAITING: usize = 1;
+/// How many answers may wait for a client that doesn't read them: those of one message, so that the next can be taken meanwhile.
+const WAITING: usize = MOST_ITEMS / RESULTS_PER_ANSWER;
+/// How many messages may wait, parsed, for those before them.
+const AHEAD: usize = 1;
 
 /// Takes an import in until its stream ends, a message is malformed, or the caller loses what they had.
-pub fn run(api: Api, caller: Caller, rows: Streaming<proto::ImportLeadsRequest>) -> Outcomes {
+pub fn run(api: Api, caller: Caller, messages: Streaming<proto::ImportLeadsRequest>) -> Outcomes {
     let (answers, outcomes) = mpsc::channel(WAITING);
     let taking = async move {
-        if let Err(refusal) = take_all(&api, caller, rows, &answers).await {
+        if let Err(refusal) = take_all(&api, caller, messages, &answers).await {
             // Nobody listens any more where this can't be sent.
             let _ = answers.send(Err(refusal)).await;
         }
@@ -48,60 +54,198 @@ pub fn run(api: Api, caller: Caller, rows: Streaming<proto::ImportLeadsRequest>)
 async fn take_all(
     api: &Api,
     mut caller: Caller,
-    mut messages: Streaming<proto::ImportLeadsRequest>,
+    messages: Streaming<proto::ImportLeadsRequest>,
     answers: &mpsc::Sender<Result<proto::ImportLeadsResponse, Status>>,
 ) -> Result<(), Status> {
-    let Some(first) = messages.message().await.map_err(status::of_transport)? else { return Ok(()) };
-    let duplicates = parse_options(first.options.unwrap_or_default()).map_err(status::of)?;
-    let mut next = Some(proto::ImportLeadsRequest { options: None, ..first });
-    while let Some(message) = next {
-        if message.options.is_some() {
-            return Err(status::of(Error::invalid("options", "belong in the first message")));
-        }
+    let (chunks, mut parsed) = mpsc::channel(AHEAD);
+    // Ends with what it is read for.
+    let mut reading = JoinSet::new();
+    reading.spawn(request_id::keep(read_all(caller.id(), messages, chunks)).in_current_span());
+    while let Some(chunk) = parsed.recv().await {
+        let chunk: Chunk = chunk?;
+        let mut taken = take(api, &caller, &chunk).await;
         // An import can last; what was taken from its caller since it began is gone for its next rows.
-        caller = api.resolver.verified(&caller).await.map_err(status::of)?;
-        let mut taken = take(api, &caller, message.rows.clone(), &duplicates).await;
         if let Err(Error::Store(store::Error::Moved)) = &taken {
             caller = api.resolver.verified(&caller).await.map_err(status::of)?;
-            taken = take(api, &caller, message.rows, &duplicates).await;
+            taken = take(api, &caller, &chunk).await;
         }
-        let results = taken.map_err(status::of)?;
-        for results in results.chunks(RESULTS_PER_ANSWER) {
-            if answers.send(Ok(proto::ImportLeadsResponse { results: results.to_vec() })).await.is_err() {
+        let mut results = chunk.results(taken.map_err(status::of)?).into_iter();
+        while !results.as_slice().is_empty() {
+            let results = results.by_ref().take(RESULTS_PER_ANSWER).collect();
+            if answers.send(Ok(proto::ImportLeadsResponse { results })).await.is_err() {
                 return Ok(());
             }
         }
-        next = messages.message().await.map_err(status::of_transport)?;
     }
-    Ok(())
+    match reading.join_next().await {
+        Some(Err(died)) => Err(status::of(Error::Internal(format!("reading an import died: {died}")))),
+        Some(Ok(())) | None => Ok(()),
+    }
 }
 
-fn parse_options(options: proto::ImportOptions) -> Result<Duplicates> {
-    let mut faults = Faults::default();
-    let duplicates = faults.duplicates("options.", options.on_duplicate, &options.match_keys);
-    faults.unless(Some(duplicates))
+/// Reads until the stream ends, something is wrong with it, or nobody wants more.
+async fn read_all(
+    caller: UserId,
+    mut messages: Streaming<proto::ImportLeadsRequest>,
+    chunks: mpsc::Sender<Result<Chunk, Status>>,
+) {
+    let mut reader = Reader { caller, import: None, last: None };
+    loop {
+        let chunk = match messages.message().await {
+            Ok(None) => return,
+            Ok(Some(message)) => reader.parse(message).map_err(status::of),
+            Err(refusal) => Err(status::of_transport(refusal)),
+        };
+        let ends = chunk.is_err();
+        if chunks.send(chunk).await.is_err() || ends {
+            return;
+        }
+    }
 }
 
-async fn take(
-    api: &Api,
-    caller: &Caller,
-    rows: Vec<proto::ImportRow>,
-    duplicates: &Duplicates,
-) -> Result<Vec<proto::ImportResult>> {
-    creation::may_import(caller)?;
-    if rows.len() > MOST_ITEMS {
-        return Err(Error::invalid("rows", format!("holds more than {MOST_ITEMS} rows")));
+/// What the messages so far have said.
+struct Reader {
+    caller: UserId,
+    /// None before the first message.
+    import: Option<Arc<Import>>,
+    /// The last row's number.
+    last: Option<i64>,
+}
+
+/// What holds for all rows of an import.
+struct Import {
+    duplicates: Duplicates,
+    /// By what it is recognised if it is sent again.
+    key: Option<ImportKey>,
+}
+
+impl Reader {
+    fn parse(&mut self, message: proto::ImportLeadsRequest) -> Result<Chunk> {
+        let proto::ImportLeadsRequest { options, rows } = message;
+        let import = match (&self.import, options) {
+            (Some(_), Some(_)) => return Err(Error::invalid("options", "belong in the first message")),
+            (Some(import), None) => Arc::clone(import),
+            (None, options) => Arc::new(self.options(options.unwrap_or_default())?),
+        };
+        self.import = Some(Arc::clone(&import));
+        if rows.len() > MOST_ITEMS {
+            return Err(Error::invalid("rows", format!("holds more than {MOST_ITEMS} rows")));
+        }
+        if import.key.is_some() {
+            self.ascending(&rows)?;
+        }
+        Ok(Chunk::of(import, rows))
     }
-    let numbers: Vec<i64> = rows.iter().map(|row| row.row_number).collect();
-    let rows = rows.into_iter().map(parse).collect();
-    let outcomes = creation::take_in(&api.store, caller, rows, duplicates.clone()).await?;
-    Ok(numbers.into_iter().zip(outcomes).map(|(number, outcome)| result(number, outcome)).collect())
+
+    fn options(&self, options: proto::ImportOptions) -> Result<Import> {
+        let proto::ImportOptions { on_duplicate, match_keys, import_id } = options;
+        let mut faults = Faults::default();
+        let duplicates = faults.duplicates("options.", on_duplicate, &match_keys);
+        let name = if import_id.is_empty() { None } else { faults.name("options.import_id", Some(&import_id), 128) };
+        let key = name.map(|name| ImportKey::of(self.caller, &name));
+        faults.unless(Some(Import { duplicates, key }))
+    }
+
+    /// Where rows are recognised by their numbers, a number says which rows come before it.
+    fn ascending(&mut self, rows: &[proto::ImportRow]) -> Result<()> {
+        for (at, row) in rows.iter().enumerate() {
+            if self.last.is_some_and(|last| row.row_number <= last) {
+                let field = format!("rows[{at}].row_number");
+                return Err(Error::invalid(field, "is not above that of the row before"));
+            }
+            self.last = Some(row.row_number);
+        }
+        Ok(())
+    }
+}
+
+/// The rows of a message, parsed.
+struct Chunk {
+    import: Arc<Import>,
+    good: Arc<Good>,
+    /// Every row's number, and why it is refused where it is malformed: refusals can't be shared by attempts, and wait aside.
+    places: Vec<(i64, Option<Error>)>,
+}
+
+/// The rows that can be taken.
+struct Good {
+    rows: Vec<Row>,
+    numbers: Vec<i64>,
+    /// The message's last row, malformed or not.
+    last: Option<i64>,
+}
+
+/// What became of a message's good rows.
+struct Taken {
+    /// Up to here they had been taken before.
+    before: Option<i64>,
+    /// The others' outcomes.
+    outcomes: Vec<Result<Intake>>,
+}
+
+impl Chunk {
+    fn of(import: Arc<Import>, given: Vec<proto::ImportRow>) -> Self {
+        let last = given.last().map(|row| row.row_number);
+        let (mut rows, mut numbers, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        for row in given {
+            let number = row.row_number;
+            let refusal = match parse(row) {
+                Ok(row) => {
+                    rows.push(row);
+                    numbers.push(number);
+                    None
+                }
+                Err(refusal) => Some(refusal),
+            };
+            places.push((number, refusal));
+        }
+        Self { import, good: Arc::new(Good { rows, numbers, last }), places }
+    }
+
+    /// One result per row, in their order.
+    fn results(self, taken: Taken) -> Vec<proto::ImportResult> {
+        let Taken { before, outcomes } = taken;
+        let mut outcomes = outcomes.into_iter();
+        let outcome = |(number, refusal): (i64, Option<Error>)| {
+            if Some(number) <= before {
+                return Some(already_taken(number));
+            }
+            let outcome = refusal.map(Err).or_else(|| outcomes.next())?;
+            Some(result(number, outcome))
+        };
+        self.places.into_iter().filter_map(outcome).collect()
+    }
 }
 
 fn parse(row: proto::ImportRow) -> Result<Row> {
     let mut faults = Faults::default();
     let row = faults.import_row(row);
     faults.unless(Some(row))
+}
+
+async fn take(api: &Api, caller: &Caller, chunk: &Chunk) -> Result<Taken> {
+    creation::may_import(caller)?;
+    let args = (caller.clone(), Arc::clone(&chunk.import), Arc::clone(&chunk.good));
+    api.store
+        .write(args, |tx, args| async move {
+            let (caller, import, good) = &*args;
+            take_new(&tx, caller, import, good).await
+        })
+        .await
+}
+
+async fn take_new(tx: &Tx, caller: &Caller, import: &Import, good: &Good) -> Result<Taken> {
+    let Some(key) = &import.key else {
+        let outcomes = creation::take_in(tx, caller, &good.rows, &import.duplicates).await?;
+        return Ok(Taken { before: None, outcomes });
+    };
+    let before = imports::last_row(tx, key).await?;
+    let taken = good.numbers.partition_point(|number| Some(*number) <= before);
+    let outcomes = creation::take_in(tx, caller, &good.rows[taken..], &import.duplicates).await?;
+    if let Some(last) = good.last.filter(|last| Some(*last) > before) {
+        imports::advance(tx, key, last).await?;
+    }
+    Ok(Taken { before, outcomes })
 }
 
 fn result(row_number: i64, outcome: Result<Intake>) -> proto::ImportResult {
@@ -114,4 +258,8 @@ fn result(row_number: i64, outcome: Result<Intake>) -> proto::ImportResult {
     };
     let lead_id = lead.map(|lead| lead.id.to_string()).unwrap_or_default();
     proto::ImportResult { row_number, outcome: outcome.into(), lead_id, error }
+}
+
+fn already_taken(row_number: i64) -> proto::ImportResult {
+    proto::ImportResult { row_number, outcome: ImportOutcome::AlreadyTaken.into(), ..Default::default() }
 }

@@ -3,11 +3,17 @@
 mod assignment;
 mod convert;
 mod directory;
+mod export;
+pub mod feed;
 mod import;
 mod lead;
+mod once;
+mod order;
 mod permission;
+mod pick_lists;
 pub mod request_id;
 pub mod status;
+mod watch;
 
 use std::sync::Arc;
 
@@ -15,7 +21,7 @@ use prost::Message;
 use tonic::{Request, Status};
 use uuid::Uuid;
 
-use self::convert::Faults;
+use self::{convert::Faults, feed::Feed};
 use crate::{
     access::{Caller, Resolver},
     domain::{Error, Result},
@@ -31,12 +37,13 @@ pub struct Api {
     store: Store,
     resolver: Resolver,
     page_tokens: Arc<PageTokens>,
+    feed: Feed,
 }
 
 impl Api {
-    /// Over a store, with who knows its callers, and the key of its page tokens.
-    pub fn new(store: Store, resolver: Resolver, page_tokens: PageTokens) -> Self {
-        Self { store, resolver, page_tokens: Arc::new(page_tokens) }
+    /// Over a store, with who knows its callers, the key of its page tokens, and what wakes those who watch.
+    pub fn new(store: Store, resolver: Resolver, page_tokens: PageTokens, feed: Feed) -> Self {
+        Self { store, resolver, page_tokens: Arc::new(page_tokens), feed }
     }
 
     /// The page that a list request asks for.
@@ -74,6 +81,8 @@ macro_rules! listing {
 
 listing! {
     "ListLeads" = proto::ListLeadsRequest,
+    "ListDeletedLeads" = proto::ListDeletedLeadsRequest,
+    "ListOrders" = proto::ListOrdersRequest,
     "ListLeadHistory" = proto::ListLeadHistoryRequest,
     "ListPickListEntries" = proto::ListPickListEntriesRequest,
     "ListPermissionChanges" = proto::ListPermissionChangesRequest,

@@ -121,13 +121,19 @@ impl PermissionService for Api {
 async fn create_profile(
     api: &Api,
     caller: &Caller,
-    request: proto::CreateProfileRequest,
+    mut request: proto::CreateProfileRequest,
 ) -> Result<proto::CreateProfileResponse> {
     caller.require(Capability::ManageDirectory)?;
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
     let new = faults.new_profile(request.profile.unwrap_or_default());
-    let profile = profiles::create(&api.store, caller, faults.unless(new)?).await?;
-    Ok(proto::CreateProfileResponse { profile: Some(convert::profile(profile)) })
+    let new = faults.unless(new)?;
+    api.change(caller, once, new, move |tx, args| async move {
+        let (caller, new) = &*args;
+        let profile = profiles::create(&tx, caller, new).await?;
+        Ok(proto::CreateProfileResponse { profile: Some(convert::profile(profile)) })
+    })
+    .await
 }
 
 async fn get_profile(
@@ -159,29 +165,41 @@ async fn list_profiles(
 async fn update_profile(
     api: &Api,
     caller: &Caller,
-    request: proto::UpdateProfileRequest,
+    mut request: proto::UpdateProfileRequest,
 ) -> Result<proto::UpdateProfileResponse> {
     caller.require(Capability::ManageDirectory)?;
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
+    let dry_run = request.validate_only;
     let given = request.profile.unwrap_or_default();
     let id = faults.id::<ProfileId>("profile.id", &given.id);
     let etag = etag(&given.etag);
     let patch = faults.profile_patch(given, request.update_mask);
     let id = faults.unless(id)?;
-    let profile = profiles::update(&api.store, caller, id, patch, etag, request.validate_only).await?;
-    Ok(proto::UpdateProfileResponse { profile: Some(convert::profile(profile)) })
+    api.change_unless(dry_run, caller, once, (patch, etag), move |tx, args| async move {
+        let (caller, (patch, etag)) = &*args;
+        let profile = profiles::update(&tx, caller, id, patch, etag.as_deref(), dry_run).await?;
+        Ok(proto::UpdateProfileResponse { profile: Some(convert::profile(profile)) })
+    })
+    .await
 }
 
 async fn delete_profile(
     api: &Api,
     caller: &Caller,
-    request: proto::DeleteProfileRequest,
+    mut request: proto::DeleteProfileRequest,
 ) -> Result<proto::DeleteProfileResponse> {
     caller.require(Capability::ManageDirectory)?;
     let mut faults = Faults::default();
-    let id = faults.id("profile_id", &request.profile_id);
-    profiles::delete(&api.store, caller, faults.unless(id)?, etag(&request.etag)).await?;
-    Ok(proto::DeleteProfileResponse {})
+    let once = faults.once(&mut request);
+    let id = faults.id::<ProfileId>("profile_id", &request.profile_id);
+    let id = faults.unless(id)?;
+    api.change(caller, once, etag(&request.etag), move |tx, args| async move {
+        let (caller, etag) = &*args;
+        profiles::delete(&tx, caller, id, etag.as_deref()).await?;
+        Ok(proto::DeleteProfileResponse {})
+    })
+    .await
 }
 
 async fn get_permissions(
@@ -198,19 +216,24 @@ async fn get_permissions(
 async fn update_permissions(
     api: &Api,
     caller: &Caller,
-    request: proto::UpdateUserPermissionsRequest,
+    mut request: proto::UpdateUserPermissionsRequest,
 ) -> Result<proto::UpdateUserPermissionsResponse> {
     caller.require(Capability::ConfigurePermissions)?;
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
     let id = faults.id::<UserId>("user_id", &request.user_id);
     let settings = faults.permissions("permissions", &request.permissions, true);
     if request.permissions.is_empty() {
         faults.add("permissions", "names no action");
     }
     let id = faults.unless(id)?;
-    let etag = etag(&request.etag);
-    let facts = permissions::update(&api.store, caller, id, settings, etag, request.validate_only).await?;
-    Ok(proto::UpdateUserPermissionsResponse { user_permissions: Some(convert::user_permissions(&facts)) })
+    let (etag, dry_run) = (etag(&request.etag), request.validate_only);
+    api.change_unless(dry_run, caller, once, (settings, etag), move |tx, args| async move {
+        let (caller, (settings, etag)) = &*args;
+        let facts = permissions::update(&tx, caller, id, settings, etag.as_deref(), dry_run).await?;
+        Ok(proto::UpdateUserPermissionsResponse { user_permissions: Some(convert::user_permissions(&facts)) })
+    })
+    .await
 }
 
 async fn get_effective(
@@ -294,13 +317,18 @@ async fn get_settings(api: &Api, caller: &Caller, _: proto::GetSettingsRequest) 
 async fn update_settings(
     api: &Api,
     caller: &Caller,
-    request: proto::UpdateSettingsRequest,
+    mut request: proto::UpdateSettingsRequest,
 ) -> Result<proto::UpdateSettingsResponse> {
     caller.require(Capability::ManageSettings)?;
     let mut faults = Faults::default();
+    let once = faults.once(&mut request);
     let given = request.settings.unwrap_or_default();
     let patch = faults.settings_patch(&given, request.update_mask);
     let patch = faults.unless(Some(patch))?;
-    let settings = settings::update(&api.store, caller, patch, etag(&given.etag)).await?;
-    Ok(proto::UpdateSettingsResponse { settings: Some(convert::settings(settings)) })
+    api.change(caller, once, etag(&given.etag), move |tx, args| async move {
+        let (caller, etag) = &*args;
+        let settings = settings::update(&tx, caller, patch, etag.as_deref()).await?;
+        Ok(proto::UpdateSettingsResponse { settings: Some(convert::settings(settings)) })
+    })
+    .await
 }

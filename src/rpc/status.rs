@@ -4,7 +4,7 @@ use std::{any::Any, collections::HashMap, time::Duration};
 
 use prost::Message;
 use tonic::{Code, Status, body::Body, codegen::http::Response};
-use tonic_types::{ErrorDetails, FieldViolation, StatusExt, pb};
+use tonic_types::{ErrorDetails, FieldViolation, QuotaViolation, StatusExt, pb};
 
 use super::request_id;
 use crate::{
@@ -35,6 +35,19 @@ pub fn of(error: Error) -> Status {
         }
         Error::InvalidPageToken => {
             details.set_bad_request(vec![FieldViolation::new("page_token", message.clone())]);
+        }
+        Error::RequestIdReused => {
+            details.set_bad_request(vec![FieldViolation::new("request_id", message.clone())]);
+        }
+        Error::InvalidResumeToken(field) => {
+            details.set_bad_request(vec![FieldViolation::new(*field, message.clone())]);
+        }
+        Error::Draining => {
+            details.set_retry_info(Some(RETRY_AFTER));
+        }
+        Error::SlowReader => {
+            details.set_retry_info(Some(Duration::ZERO));
+            details.set_quota_failure(vec![QuotaViolation::new("stream", message.clone())]);
         }
         Error::LeadNotFound => {
             details.set_resource_info(LEAD, "", "", message.clone());
@@ -147,6 +160,14 @@ fn kind(error: &Error) -> (Code, ErrorReason) {
         Error::DuplicateLead(_) => (Code::AlreadyExists, ErrorReason::DuplicateLead),
         Error::DuplicateResource { .. } => (Code::AlreadyExists, ErrorReason::DuplicateResource),
         Error::StaleEtag { .. } => (Code::Aborted, ErrorReason::StaleEtag),
+        Error::RequestIdReused => (Code::InvalidArgument, ErrorReason::RequestIdReused),
+        Error::BatchRefused => (Code::Aborted, ErrorReason::BatchRefused),
+        Error::OrderStatus(_) => (Code::FailedPrecondition, ErrorReason::OrderStatus),
+        Error::PaymentIdReused => (Code::AlreadyExists, ErrorReason::PaymentIdReused),
+        Error::InvalidResumeToken(_) => (Code::InvalidArgument, ErrorReason::InvalidResumeToken),
+        Error::ResumeTokenExpired => (Code::FailedPrecondition, ErrorReason::ResumeTokenExpired),
+        Error::Draining => (Code::Unavailable, ErrorReason::Unavailable),
+        Error::SlowReader => (Code::ResourceExhausted, ErrorReason::SlowReader),
         Error::Unimplemented => (Code::Unimplemented, ErrorReason::Unimplemented),
         Error::Store(store::Error::Unavailable(_) | store::Error::Conflict(_) | store::Error::Moved) => {
             (Code::Unavailable, ErrorReason::Unavailable)
@@ -163,13 +184,13 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         }
         Error::RoleRequired(role) | Error::Escalation(Escalation::NotBelow(role)) => ("role", role.word()),
         Error::LeadState(state) => ("state", state.word()),
+        Error::OrderStatus(status) => ("status", status.word()),
         Error::Ineligible(cause) => ("cause", cause.word()),
         Error::Unrevocable(cause) => ("cause", cause.word()),
         Error::InUse { used_by, .. } => ("used_by", *used_by),
         Error::StaleEtag { current } => ("current_etag", current.as_str()),
         Error::DuplicateLead(Some((_, key))) => ("field", key.word()),
         Error::DuplicateResource { field, .. } => ("field", *field),
-
         _ => return HashMap::new(),
     };
     HashMap::from([(entry.0.to_owned(), entry.1.to_owned())])

@@ -66,7 +66,7 @@ async fn open_sqlite(url: &str, create: bool) -> Result<Store> {
     let mut readers = options(url, READERS);
     readers.map_sqlx_sqlite_opts(|options| options.read_only(true).busy_timeout(BUSY));
     let read = connect(readers).await?;
-    Ok(Store { read, write })
+    Ok(Store::over(read, write))
 }
 
 /// A new file holds personal data, and is for its owner alone. Where it can't be made, opening it says so better.
@@ -78,7 +78,7 @@ fn make_private(url: &str) {
 
 async fn open_postgres(url: &str) -> Result<Store> {
     let pool = connect(options(url, POSTGRES_CONNECTIONS)).await?;
-    Ok(Store { read: pool.clone(), write: pool })
+    Ok(Store::over(pool.clone(), pool))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where connections are made")]

@@ -158,7 +158,7 @@ pub async fn everyones_version(db: &impl Db) -> Result<i64> {
 }
 
 /// One of PostgreSQL's advisory locks: what it is of, and whose.
-type Lock = (i32, i32);
+pub(super) type Lock = (i32, i32);
 
 /// The end of a UUIDv7 is random. That two users share a lock costs a wait.
 fn of_user(user: UserId) -> Lock {
@@ -167,7 +167,7 @@ fn of_user(user: UserId) -> Lock {
 }
 
 /// Takes locks until the transaction ends, in one order for all who do. SQLite's one writer needs none.
-async fn lock(tx: &Tx, function: &str, locks: impl IntoIterator<Item = Lock>) -> Result<()> {
+pub(super) async fn lock(tx: &Tx, function: &str, locks: impl IntoIterator<Item = Lock>) -> Result<()> {
     let locks: BTreeSet<Lock> = locks.into_iter().collect();
     let calls: Vec<String> =
         (0..locks.len()).map(|at| format!("{function}(${}, ${})", 2 * at + 1, 2 * at + 2)).collect();

@@ -1,12 +1,19 @@
 //! The history of leads: appended in the transaction of the change, never edited.
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use std::time::Duration;
 
-use super::{Db, Error, Result, Tx, entity::lead_history, leads::Found, micros, time};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::{
+    Db, Error, Result, Tx, bulk,
+    entity::lead_history::{ActiveModel, Column, Entity, Model},
+    leads::{Found, Locked},
+    micros, micros_of, time, times,
+};
 use crate::{
-    access::scope::View,
+    access::scope::{Edit, View},
     model::{
-        history::{Change, HistoryEntry, HistoryKind},
+        history::{Activity, CallOutcome, Change, HistoryEntry, HistoryKind},
         ids::{HistoryId, LeadId, UserId},
         page::{Page, Paged},
         user::Actor,
@@ -29,42 +36,90 @@ pub struct Happening {
 /// # Errors
 /// The database's.
 pub async fn append(tx: &Tx, actor: Actor, happenings: Vec<Happening>) -> Result<()> {
-    if happenings.is_empty() {
-        return Ok(());
-    }
-    let rows = happenings.into_iter().map(|happening| {
+    let entries = happenings.into_iter().map(|happening| {
         let Happening { lead_id, kind, changes } = happening;
-        Ok(lead_history::ActiveModel {
-            id: Set(HistoryId::at(tx.now()).uuid()),
-            lead_id: Set(lead_id.uuid()),
-            kind: Set(kind.word().to_owned()),
-            time: Set(micros(tx.now())),
-            actor_id: Set(actor.id.uuid()),
-            on_behalf_of: Set(actor.on_behalf_of.map(UserId::uuid)),
-            changes: Set(serde_json::to_string(&changes).map_err(|_| Error::Corrupt("history entry"))?),
-        })
+        row(&HistoryEntry { changes, ..entry(tx, actor, lead_id, kind) })
     });
-    let rows = rows.collect::<Result<Vec<_>>>()?;
-    lead_history::Entity::insert_many(rows).exec_without_returning(&tx.conn().0).await?;
-    Ok(())
+    bulk::insert(tx, entries.collect::<Result<Vec<_>>>()?).await
 }
 
-/// A page of a viewable lead's history, newest first.
+/// Appends what one actor did about a lead.
 ///
 /// # Errors
 /// The database's.
-pub async fn list(db: &impl Db, lead: &Found<View>, page: &Page) -> Result<Paged<HistoryEntry>> {
-    let mut query = lead_history::Entity::find().filter(lead_history::Column::LeadId.eq(lead.lead().id.uuid()));
-    if let Some(before) = page.after {
-        query = query.filter(lead_history::Column::Id.lt(before));
-    }
-    let rows = query.order_by_desc(lead_history::Column::Id).limit(u64::from(page.size) + 1).all(&db.conn().0).await?;
+pub async fn append_activity(
+    tx: &Tx,
+    actor: Actor,
+    lead: &Locked<Edit>,
+    kind: HistoryKind,
+    activity: &Activity,
+) -> Result<HistoryEntry> {
+    let happen_time = activity.happen_time.unwrap_or(tx.now());
+    let activity = Activity { happen_time: Some(happen_time), ..activity.clone() };
+    let entry = HistoryEntry { activity: Some(activity), ..entry(tx, actor, lead.lead().id, kind) };
+    Entity::insert(row(&entry)?).exec_without_returning(&tx.conn().0).await?;
+    Ok(entry)
+}
+
+/// A page of a viewable lead's history, newest first: of some kinds, or none given of all, but not of the hidden ones.
+///
+/// # Errors
+/// The database's.
+pub async fn list(
+    db: &impl Db,
+    lead: &Found<View>,
+    kinds: &[HistoryKind],
+    hidden: &[HistoryKind],
+    page: &Page,
+) -> Result<Paged<HistoryEntry>> {
+    let words = |kinds: &[HistoryKind]| -> Vec<&'static str> { kinds.iter().map(|kind| kind.word()).collect() };
+    let rows = Entity::find()
+        .filter(Column::LeadId.eq(lead.lead().id.uuid()))
+        .filter(
+            Condition::all()
+                .add_option((!kinds.is_empty()).then(|| Column::Kind.is_in(words(kinds))))
+                .add_option((!hidden.is_empty()).then(|| Column::Kind.is_not_in(words(hidden))))
+                .add_option(page.after.map(|before| Column::Id.lt(before))),
+        )
+        .order_by_desc(Column::Id)
+        .limit(u64::from(page.size) + 1)
+        .all(&db.conn().0)
+        .await?;
     let entries = rows.into_iter().map(read).collect::<Result<Vec<_>>>()?;
     Ok(page.cut(entries, |entry| entry.id.uuid()))
 }
 
-fn read(row: lead_history::Model) -> Result<HistoryEntry> {
-    let lead_history::Model { id, lead_id, kind, time: at, actor_id, on_behalf_of, changes } = row;
+fn entry(tx: &Tx, actor: Actor, lead_id: LeadId, kind: HistoryKind) -> HistoryEntry {
+    HistoryEntry {
+        id: HistoryId::at(tx.now()),
+        lead_id,
+        kind,
+        time: tx.now(),
+        actor_id: actor.id,
+        on_behalf_of: actor.on_behalf_of,
+        changes: Vec::new(),
+        activity: None,
+    }
+}
+
+fn row(entry: &HistoryEntry) -> Result<ActiveModel> {
+    let HistoryEntry { id, lead_id, kind, time, actor_id, on_behalf_of, changes, activity } = entry;
+    let activity = activity.as_ref().map(|activity| serde_json::to_string(&Stored::of(activity))).transpose();
+    Ok(ActiveModel {
+        id: Set(id.uuid()),
+        lead_id: Set(lead_id.uuid()),
+        kind: Set(kind.word().to_owned()),
+        time: Set(micros(*time)),
+        actor_id: Set(actor_id.uuid()),
+        on_behalf_of: Set(on_behalf_of.map(UserId::uuid)),
+        changes: Set(serde_json::to_string(changes).map_err(|_| Error::Corrupt("history entry"))?),
+        activity: Set(activity.map_err(|_| Error::Corrupt("activity"))?),
+    })
+}
+
+fn read(row: Model) -> Result<HistoryEntry> {
+    let Model { id, lead_id, kind, time: at, actor_id, on_behalf_of, changes, activity } = row;
+    let activity = activity.map(|text| serde_json::from_str(&text).map_err(|_| Error::Corrupt("activity")));
     Ok(HistoryEntry {
         id: id.into(),
         lead_id: lead_id.into(),
@@ -73,5 +128,41 @@ fn read(row: lead_history::Model) -> Result<HistoryEntry> {
         actor_id: actor_id.into(),
         on_behalf_of: on_behalf_of.map(UserId::from),
         changes: serde_json::from_str(&changes).map_err(|_| Error::Corrupt("history entry"))?,
+        activity: activity.transpose()?.map(Stored::read).transpose()?,
     })
+}
+
+/// An activity as it is stored.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Stored {
+    text: String,
+    call_outcome: Option<String>,
+    /// In microseconds.
+    call_duration: Option<i64>,
+    happen_time: Option<i64>,
+}
+
+impl Stored {
+    fn of(activity: &Activity) -> Self {
+        let Activity { text, call_outcome, call_duration, happen_time } = activity;
+        Self {
+            text: text.clone(),
+            call_outcome: call_outcome.map(|outcome| outcome.word().to_owned()),
+            call_duration: call_duration.map(micros_of),
+            happen_time: happen_time.map(micros),
+        }
+    }
+
+    fn read(self) -> Result<Activity> {
+        let Self { text, call_outcome, call_duration, happen_time } = self;
+        let corrupt = || Error::Corrupt("activity");
+        let outcome = |word: String| CallOutcome::from_word(&word).ok_or_else(corrupt);
+        let span = |micros: i64| u64::try_from(micros).map(Duration::from_micros).map_err(|_| corrupt());
+        Ok(Activity {
+            text,
+            call_outcome: call_outcome.map(outcome).transpose()?,
+            call_duration: call_duration.map(span).transpose()?,
+            happen_time: times(happen_time)?,
+        })
+    }
 }

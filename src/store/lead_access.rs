@@ -1,10 +1,13 @@
 //! Access to single leads: one row per lead and user, which is a grant, a retained access, or a block.
 
+use std::collections::{BTreeMap, HashMap};
+
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
 
 use super::{
     Db, Error, Result, Tx,
     entity::lead_access::{self, Column, Entity},
+    lead_events,
     leads::{Found, Locked},
     micros, time, times,
 };
@@ -12,7 +15,9 @@ use crate::{
     access::scope::{Assign, View},
     model::{
         ids::{LeadId, UserId},
+        lead::Lead,
         lead_access::{AccessKind, AccessRow, GrantMode},
+        lead_event::{LeadEvent, LeadEventKind, Was},
     },
 };
 
@@ -29,28 +34,39 @@ pub async fn of_users(db: &impl Db, lead: &impl AtHand, users: &[UserId]) -> Res
     rows.into_iter().map(read).collect()
 }
 
+/// Every row of some leads.
+pub(super) async fn of_leads(db: &impl Db, ids: &[LeadId]) -> Result<HashMap<LeadId, Vec<AccessRow>>> {
+    let found = Entity::find().filter(Column::LeadId.is_in(ids.iter().map(|id| id.uuid()))).all(&db.conn().0).await?;
+    let mut rows: HashMap<LeadId, Vec<AccessRow>> = HashMap::new();
+    for row in found {
+        rows.entry(row.lead_id.into()).or_default().push(read(row)?);
+    }
+    Ok(rows)
+}
+
 /// Puts a user's row of a viewable lead in place of the one that was there.
 ///
 /// # Errors
 /// The database's.
-pub async fn put(tx: &Tx, lead: &Locked<View>, row: &AccessRow) -> Result<()> {
-    write(tx, lead.lead().id, row).await
+pub async fn put(tx: &Tx, lead: &Locked<View>, before: Option<&AccessRow>, row: &AccessRow) -> Result<()> {
+    write(tx, lead.lead(), before, row).await
 }
 
 /// Keeps a previous assignee's access to a lead that is being reassigned.
 ///
 /// # Errors
 /// The database's.
-pub async fn retain(tx: &Tx, lead: &Locked<Assign>, row: &AccessRow) -> Result<()> {
-    write(tx, lead.lead().id, row).await
+pub async fn retain(tx: &Tx, lead: &Locked<Assign>, before: Option<&AccessRow>, row: &AccessRow) -> Result<()> {
+    write(tx, lead.lead(), before, row).await
 }
 
 /// Takes away what a lead that is being reassigned has of a user: the previous assignee's grants, or the new one's block.
 ///
 /// # Errors
 /// The database's.
-pub async fn remove(tx: &Tx, lead: &Locked<Assign>, user: UserId) -> Result<()> {
-    Entity::delete_by_id((lead.lead().id.uuid(), user.uuid())).exec(&tx.conn().0).await?;
+pub async fn remove(tx: &Tx, lead: &Locked<Assign>, row: &AccessRow) -> Result<()> {
+    note(tx, lead.lead(), row.user_id, Some(row));
+    Entity::delete_by_id((lead.lead().id.uuid(), row.user_id.uuid())).exec(&tx.conn().0).await?;
     Ok(())
 }
 
@@ -72,10 +88,11 @@ impl<A> AtHand for Locked<A> {
     }
 }
 
-async fn write(tx: &Tx, lead: LeadId, row: &AccessRow) -> Result<()> {
+async fn write(tx: &Tx, lead: &Lead, before: Option<&AccessRow>, row: &AccessRow) -> Result<()> {
+    note(tx, lead, row.user_id, before);
     let AccessRow { user_id, kind, mode, expire_time, given_by, give_time } = row;
     let new = lead_access::ActiveModel {
-        lead_id: Set(lead.uuid()),
+        lead_id: Set(lead.id.uuid()),
         user_id: Set(user_id.uuid()),
         kind: Set(kind.word().to_owned()),
         mode: Set(mode.word().to_owned()),
@@ -88,6 +105,17 @@ async fn write(tx: &Tx, lead: LeadId, row: &AccessRow) -> Result<()> {
         .to_owned();
     Entity::insert(new).on_conflict(replace).exec_without_returning(&tx.conn().0).await?;
     Ok(())
+}
+
+/// Tells the watchers whose access changes, and from what.
+fn note(tx: &Tx, lead: &Lead, user: UserId, before: Option<&AccessRow>) {
+    let event = LeadEvent {
+        lead_id: lead.id,
+        kind: LeadEventKind::Access,
+        was: Some(Was::of(lead)),
+        rows: BTreeMap::from([(user, before.cloned())]),
+    };
+    lead_events::note(tx, event);
 }
 
 fn read(row: lead_access::Model) -> Result<AccessRow> {

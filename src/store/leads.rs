@@ -1,10 +1,14 @@
 //! Leads. Every query starts from a scope, and every write from a lead that was locked under the scope of *its* action.
 
 mod duplicates;
+mod insert;
 mod row;
 mod write;
 
-use std::{collections::HashMap, fmt};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    fmt,
+};
 
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, PaginatorTrait, QueryFilter,
@@ -14,19 +18,26 @@ use sea_orm::{
 
 use self::row::Row;
 pub use self::{
-    duplicates::{Existing, Keys, existing, lock_keys},
+    duplicates::{Existing, Keys, existing, lock_keys, registrable},
+    insert::{NewRow, insert_many},
     write::{
-        NewRow, delete, insert_many, set_active, set_assignee, set_discarded, set_fields, set_resolved, set_retrieved,
+        Written, delete, set_active, set_assignee, set_deposited, set_discarded, set_fields, set_resolved,
+        set_resolved_by_sale, set_retrieved,
     },
 };
-use super::{Db, Error, Result, Tx, entity::lead, fence, now, time, visible};
+use super::{
+    Db, Error, Result, Tx,
+    entity::{lead, user},
+    fence, now, time, visible,
+};
 use crate::{
-    access::scope::{Acts, Chosen, LeadScope, View},
+    access::scope::{Acts, Chosen, LeadScope, Retrieve, View},
     model::{
         Time,
         ids::{GroupId, LeadId, UserId},
         lead::{Lead, LeadState},
         page::{Page, Paged},
+        user::UserState,
     },
 };
 
@@ -247,32 +258,82 @@ pub async fn any_in_group(db: &impl Db, scope: &LeadScope<Chosen>, group: GroupI
 ///
 /// # Errors
 /// The database's.
-pub async fn lock<A: Acts>(tx: &Tx, scope: LeadScope<A>, view: &LeadScope<View>, id: LeadId) -> Result<Reached<A>> {
+pub async fn lock<A: Acts>(tx: &Tx, scope: &LeadScope<A>, view: &LeadScope<View>, id: LeadId) -> Result<Reached<A>> {
+    Ok(lock_many(tx, scope, view, &[id]).await?.remove(&id).unwrap_or(Reached::Hidden))
+}
+
+/// Locks several leads until the transaction ends, and says what the two scopes make of each.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_many<A: Acts>(
+    tx: &Tx,
+    scope: &LeadScope<A>,
+    view: &LeadScope<View>,
+    ids: &[LeadId],
+) -> Result<HashMap<LeadId, Reached<A>>> {
     let conn = tx.conn().0;
     let backend = conn.get_database_backend();
     fence::hold(tx, scope.fence()).await?;
-    let acts = visible::covers(&scope, backend);
+    let acts = visible::covers(scope, backend);
     let reached = Condition::any().add(acts.clone()).add(visible::covers(view, backend));
-    // The row first, what is said of it after: a statement that waits for a lock must not judge by what it saw before. A row that
-    // nothing reaches isn't waited for: how long it takes would tell that somebody works on it.
-    let locked = lead::Entity::find_by_id(id.uuid()).select_only().column(lead::Column::Id).filter(reached.clone());
-    // Whether there is one isn't looked at: what is absent takes the same steps as what is hidden.
-    locked.lock(LockType::Update).into_tuple::<uuid::Uuid>().one(&conn).await?;
+    let asked = Condition::all().add(lead::Column::Id.is_in(ids.iter().map(|id| id.uuid()))).add(reached);
+    // The rows first, what is said of them after: a statement that waits for a lock must not judge by what it saw before. A row that
+    // nothing reaches isn't waited for: how long it takes would tell that somebody works on it. In one order, or two who lock several
+    // wait for each other.
+    let locked = lead::Entity::find()
+        .select_only()
+        .column(lead::Column::Id)
+        .filter(asked.clone())
+        .order_by_asc(lead::Column::Id)
+        .lock(LockType::Update);
+    // That there are none isn't looked at: what is absent takes the same steps as what is hidden.
+    let locked: Vec<uuid::Uuid> = locked.into_tuple().all(&conn).await?;
+    let locked: HashSet<LeadId> = locked.into_iter().map(LeadId::from).collect();
     tx.read_clock().await?;
-    let row = rows()
-        .expr_as(Expr::expr(acts), "acts")
-        .filter(lead::Column::Id.eq(id.uuid()))
-        .filter(reached)
-        .into_model::<Judged>()
-        .one(&conn)
+    let judged = rows().expr_as(Expr::expr(acts), "acts").filter(asked).into_model::<Judged>().all(&conn).await?;
+    let mut found: HashMap<LeadId, Reached<A>> = ids.iter().map(|id| (*id, Reached::Hidden)).collect();
+    for Judged { row, acts } in judged {
+        let lead = row.read()?;
+        let id = lead.id;
+        let reached = match acts {
+            None | Some(false) => Reached::ViewOnly,
+            Some(true) if locked.contains(&id) => {
+                Reached::Covered(Box::new(Locked(Found { lead, scope: scope.clone() })))
+            }
+            // It came into reach between the two statements.
+            Some(true) => return Err(Error::Conflict(None)),
+        };
+        found.insert(id, reached);
+    }
+    Ok(found)
+}
+
+/// Which assignees of some leads may no longer call. Their rows are locked until the transaction ends, in one order: what is
+/// decided on it still holds when it is written.
+///
+/// # Errors
+/// The database's.
+pub async fn gone_assignees(tx: &Tx, leads: &[&Locked<Retrieve>]) -> Result<BTreeSet<UserId>> {
+    let mut assignees: BTreeSet<UserId> = leads.iter().filter_map(|lead| lead.lead().assignee_id).collect();
+    if assignees.is_empty() {
+        return Ok(assignees);
+    }
+    let users: Vec<(uuid::Uuid, String)> = user::Entity::find()
+        .select_only()
+        .columns([user::Column::Id, user::Column::State])
+        .filter(user::Column::Id.is_in(assignees.iter().map(|id| id.uuid())))
+        .order_by_asc(user::Column::Id)
+        .lock_exclusive()
+        .into_tuple()
+        .all(&tx.conn().0)
         .await?;
-    Ok(match row {
-        None => Reached::Hidden,
-        Some(Judged { acts: None | Some(false), .. }) => Reached::ViewOnly,
-        Some(Judged { acts: Some(true), row }) => {
-            Reached::Covered(Box::new(Locked(Found { lead: row.read()?, scope })))
+    for (id, state) in users {
+        if UserState::from_word(&state) == Some(UserState::Active) {
+            assignees.remove(&UserId::from(id));
         }
-    })
+    }
+    Ok(assignees)
 }
 
 #[derive(FromQueryResult)]

@@ -1,32 +1,41 @@
 //! The only module that speaks SQL. What it hands out are words of [`model`](crate::model); what it takes on leads are scopes.
 
+mod bulk;
 mod connect;
+pub mod deposits;
 mod entity;
 mod error;
 pub mod fence;
 pub mod groups;
 pub mod history;
+pub mod imports;
 pub mod lead_access;
+pub mod lead_events;
 pub mod leads;
 mod listen;
+pub mod orders;
 pub mod permission_changes;
 mod permissions;
 pub mod pick_lists;
 pub mod principals;
 pub mod profiles;
+pub mod requests;
 mod schema;
 pub mod secrets;
 pub mod settings;
 pub mod tokens;
+pub mod tombstones;
 mod tx;
 pub mod users;
 mod visible;
+pub mod watch;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseExecutor, DbBackend, Statement, TryGetable, sea_query::Expr,
 };
+use tokio::sync::Notify;
 
 pub use self::{
     error::{Error, Result},
@@ -41,11 +50,24 @@ pub struct Store {
     read: DatabaseConnection,
     /// The same as `read`, but on SQLite: one connection there, since SQLite has one writer anyway.
     write: DatabaseConnection,
+    /// Told whenever a transaction of this process has written events of leads.
+    happened: Arc<Notify>,
 }
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").field("backend", &self.read.get_database_backend()).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    fn over(read: DatabaseConnection, write: DatabaseConnection) -> Self {
+        Self { read, write, happened: Arc::default() }
+    }
+
+    /// Waits until a transaction of this process has written events of leads.
+    pub async fn something_happened(&self) {
+        self.happened.notified().await;
     }
 }
 

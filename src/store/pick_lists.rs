@@ -13,6 +13,9 @@ use crate::model::{
     pick_list::{Category, Entry, PickList},
 };
 
+/// The code of the built-in disposition of a sale.
+pub const SALE: &str = "SALE";
+
 /// One entry.
 ///
 /// # Errors
@@ -33,6 +36,15 @@ pub async fn by_name(db: &impl Db, list: PickList, name: &str) -> Result<Option<
         .await?
         .map(read)
         .transpose()
+}
+
+/// The built-in entry that the service itself chooses, whatever it is called by now, disabled or not.
+///
+/// # Errors
+/// The database's.
+pub async fn by_code(db: &impl Db, code: &str) -> Result<Option<EntryId>> {
+    let row = pick_list_entry::Entity::find().filter(pick_list_entry::Column::Code.eq(code)).one(&db.conn().0).await?;
+    Ok(row.map(|row| row.id.into()))
 }
 
 /// A page of entries in the order they were made.
@@ -60,6 +72,20 @@ pub async fn list(db: &impl Db, list: Option<PickList>, disabled: bool, page: &P
 /// # Errors
 /// [`Error::Unique`] for a name that is taken; or the database's.
 pub async fn insert(tx: &Tx, list: PickList, name: &str, category: Option<Category>) -> Result<EntryId> {
+    insert_built_in(tx, list, name, category, None).await
+}
+
+/// Stores a new entry that the service came with, and by whose code it finds it again.
+///
+/// # Errors
+/// [`Error::Unique`] for a name that is taken; or the database's.
+pub async fn insert_built_in(
+    tx: &Tx,
+    list: PickList,
+    name: &str,
+    category: Option<Category>,
+    code: Option<&str>,
+) -> Result<EntryId> {
     let id = EntryId::at(tx.now());
     let row = pick_list_entry::ActiveModel {
         id: Set(id.uuid()),
@@ -67,6 +93,7 @@ pub async fn insert(tx: &Tx, list: PickList, name: &str, category: Option<Catego
         name: Set(name.to_owned()),
         name_key: Set(key(name)),
         category: Set(category.map(|category| category.word().to_owned())),
+        code: Set(code.map(str::to_owned)),
         disabled: Set(false),
         version: Set(1),
     };
@@ -92,7 +119,7 @@ pub async fn update(tx: &Tx, entry: &Entry, name: &str, disabled: bool) -> Resul
 }
 
 fn read(row: pick_list_entry::Model) -> Result<Entry> {
-    let pick_list_entry::Model { id, list, name, name_key: _, category, disabled, version } = row;
+    let pick_list_entry::Model { id, list, name, name_key: _, category, code: _, disabled, version } = row;
     Ok(Entry {
         id: id.into(),
         list: PickList::from_word(&list).ok_or(Error::Corrupt("pick list"))?,

@@ -15,7 +15,7 @@ use super::{
 use crate::model::{
     ids::ProfileId,
     page::{Page, Paged},
-    permission::{Capability, PerAction, Permission, Profile, Role},
+    permission::{Capability, OrderVisibility, PerAction, Permission, Profile, Role},
 };
 
 /// One profile.
@@ -116,14 +116,28 @@ pub(super) fn read(row: &profile::Model, settings: Option<&PerAction<Option<Perm
         capabilities: read_capabilities(&row.capabilities)?,
         resolved_grace: row.resolved_grace.map(|micros| Duration::from_micros(micros.unsigned_abs())),
         max_open_leads: row.max_open_leads.map(i32::unsigned_abs),
+        order_visibility: OrderVisibility::from_word(&row.order_visibility)
+            .ok_or(Error::Corrupt("order visibility"))?,
+        assign_partial_orders_only: row.assign_partial_orders_only,
         version: row.version,
     })
 }
 
 fn row(profile: &Profile) -> profile::ActiveModel {
     // Every field is named, so that a new one can't be forgotten here.
-    let Profile { id, name, built_in, role, permissions: _, capabilities, resolved_grace, max_open_leads, version } =
-        profile;
+    let Profile {
+        id,
+        name,
+        built_in,
+        role,
+        permissions: _,
+        capabilities,
+        resolved_grace,
+        max_open_leads,
+        order_visibility,
+        assign_partial_orders_only,
+        version,
+    } = profile;
     let words: Vec<&str> = capabilities.iter().map(|capability| capability.word()).collect();
     profile::ActiveModel {
         id: Set(id.uuid()),
@@ -134,6 +148,8 @@ fn row(profile: &Profile) -> profile::ActiveModel {
         capabilities: Set(words.join(" ")),
         resolved_grace: Set(resolved_grace.map(micros_of)),
         max_open_leads: Set(max_open_leads.map(|most| i32::try_from(most).unwrap_or(i32::MAX))),
+        order_visibility: Set(order_visibility.word().to_owned()),
+        assign_partial_orders_only: Set(*assign_partial_orders_only),
         version: Set(*version),
     }
 }

@@ -20,6 +20,7 @@ pub async fn get(db: &impl Db) -> Result<Settings> {
         revocation_policy,
         keep_duration,
         enforce_desks,
+        resolve_on_completed_order,
         update_time,
         version,
         rights_version: _,
@@ -28,6 +29,7 @@ pub async fn get(db: &impl Db) -> Result<Settings> {
         policy: PolicyKind::from_word(&revocation_policy).ok_or(Error::Corrupt("revocation policy"))?,
         keep_duration: Duration::from_micros(keep_duration.unsigned_abs()),
         enforce_desks,
+        resolve_on_completed_order,
         update_time: time(update_time).ok_or(Error::Corrupt("time"))?,
         version,
     })
@@ -59,12 +61,13 @@ pub async fn update(tx: &Tx, settings: &Settings) -> Result<bool> {
 }
 
 fn row(settings: &Settings) -> settings::ActiveModel {
-    let Settings { policy, keep_duration, enforce_desks, update_time, version } = settings;
+    let Settings { policy, keep_duration, enforce_desks, resolve_on_completed_order, update_time, version } = settings;
     settings::ActiveModel {
         id: Set(ROW),
         revocation_policy: Set(policy.word().to_owned()),
         keep_duration: Set(micros_of(*keep_duration)),
         enforce_desks: Set(*enforce_desks),
+        resolve_on_completed_order: Set(*resolve_on_completed_order),
         update_time: Set(micros(*update_time)),
         version: Set(*version),
         ..Default::default()

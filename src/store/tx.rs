@@ -4,19 +4,19 @@ use std::{
     fmt,
     future::Future,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
 };
 
 use sea_orm::{
-    AccessMode, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    AccessMode, ConnectionTrait, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
 };
 
-use super::{Conn, Db, Error, Result, Store, clock, micros, time};
-use crate::model::Time;
+use super::{Conn, Db, Error, Result, Store, clock, lead_events, micros, time};
+use crate::model::{Time, lead_event::LeadEvent};
 
 const ATTEMPTS: u32 = 6;
 const MOST_DEAD_CONNECTIONS: u32 = 32;
@@ -26,6 +26,16 @@ const MOST_DEAD_CONNECTIONS: u32 = 32;
 pub struct Tx {
     inner: Arc<DatabaseTransaction>,
     now: Arc<AtomicI64>,
+    notes: Arc<Mutex<Notes>>,
+}
+
+/// What a transaction leaves to be done at its commit.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    /// What happened to leads.
+    pub events: Vec<LeadEvent>,
+    /// Whether something was erased, which SQLite's log still holds.
+    pub erased: bool,
 }
 
 impl fmt::Debug for Tx {
@@ -38,6 +48,15 @@ impl Tx {
     /// The database's clock when the transaction began, or since it last waited for a lock.
     pub fn now(&self) -> Time {
         time(self.now.load(Ordering::Relaxed)).unwrap_or_default()
+    }
+
+    pub(super) fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// SQLite's log is overwritten after the commit: something is erased that it still holds.
+    pub(super) fn erases(&self) {
+        self.notes().erased = true;
     }
 
     /// Reads the clock, after a lock was waited for: whoever held it may have written later times than ours.
@@ -145,16 +164,34 @@ impl Store {
         F: Future<Output = Result<T, E>>,
     {
         let tx = self.begin_on_a_live_connection(kind).await?;
-        let inner = Arc::clone(&tx.inner);
-        let answer = work(tx, args).await;
+        let answer = work(tx.clone(), args).await;
+        let commits = answer.is_ok() && kind == Kind::Write;
+        let happened = commits && lead_events::write(&tx).await?;
+        let erased = tx.notes().erased;
         // Dropping it rolls back; it can only be shared still if `work` kept a handle, and then nothing may be committed.
-        let inner = Arc::into_inner(inner).ok_or(Error::Conflict(None))?;
-        if answer.is_ok() && kind == Kind::Write {
+        let inner = Arc::into_inner(tx.inner).ok_or(Error::Conflict(None))?;
+        if commits {
             inner.commit().await.map_err(Error::from)?;
         } else {
             inner.rollback().await.map_err(Error::from)?;
         }
+        if happened {
+            self.happened.notify_waiters();
+        }
+        if commits && erased {
+            self.overwrite_log().await;
+        }
         answer
+    }
+
+    /// What was erased from SQLite's file is still in its write-ahead log until that is taken over and cut off. A reader that is in
+    /// the way leaves it to the next that comes along.
+    async fn overwrite_log(&self) {
+        if self.write.get_database_backend() == DbBackend::Sqlite
+            && let Err(error) = self.write.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await
+        {
+            tracing::warn!(%error, "the write-ahead log still holds what was erased");
+        }
     }
 
     /// After the database was away the pool is full of dead connections; nothing has been done on them yet.
@@ -174,7 +211,7 @@ impl Store {
             Kind::Snapshot => (&self.read, reading(self.read.get_database_backend())),
         };
         let inner = Arc::new(pool.begin_with_options(options).await?);
-        let tx = Tx { inner, now: Arc::default() };
+        let tx = Tx { inner, now: Arc::default(), notes: Arc::default() };
         tx.read_clock().await?;
         Ok(tx)
     }

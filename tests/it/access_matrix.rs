@@ -28,12 +28,16 @@ on_both_databases! {
     async fn directory_service(t: TestServer) {
         insta::assert_snapshot!("DirectoryService", table("DirectoryService", t).await);
     }
+
+    async fn order_service(t: TestServer) {
+        insta::assert_snapshot!("OrderService", table("OrderService", t).await);
+    }
 }
 
 #[test]
 fn every_service_has_its_table() {
     let services: BTreeSet<_> = methods().into_iter().map(|method| method.service).collect();
-    let tables = ["LeadService", "PermissionService", "AssignmentService", "DirectoryService"];
+    let tables = ["LeadService", "PermissionService", "AssignmentService", "DirectoryService", "OrderService"];
     assert_eq!(services, BTreeSet::from(tables.map(str::to_owned)));
 }
 
@@ -41,13 +45,17 @@ async fn table(service: &str, t: TestServer) -> String {
     let company = Company::start(t).await;
     let mut table = String::new();
     for method in methods().into_iter().filter(|method| method.service == service) {
-        if method.takes_lead() {
+        if method.takes_lead() || method.takes_order() {
             writeln!(table, "{}", method.name).unwrap();
             for (kind, caller) in &company.people {
                 let mut outcomes = Outcomes::default();
                 for lead in LEADS {
-                    let lead_id = company.lead(lead, &method.name).await;
-                    let result = call_on_lead(&method.name, caller, &lead_id, &company.receiver, "").await;
+                    let fixture = company.lead(lead, &method.name).await;
+                    let result = if method.takes_order() {
+                        method.call_on_order(caller, &fixture.order_id, "").await.map(|()| "")
+                    } else {
+                        call_on_lead(&method.name, caller, &fixture.id, &company.receiver, "").await
+                    };
                     outcomes.add(lead, outcome(result.map(str::to_owned)));
                 }
                 outcomes.write(kind, &mut table);

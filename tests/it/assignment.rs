@@ -1,6 +1,7 @@
 //! Who works a lead, and what happens to whoever worked it before.
 
 mod eligibility;
+mod etags;
 mod grants;
 mod policies;
 mod races;
@@ -131,8 +132,8 @@ on_both_databases! {
         mia.assign(&lead.id, &ana).await.unwrap();
         let expire_time = Some(seconds_from_now(3600));
         let mode = GrantMode::ViewOnly.into();
-        let grant =
-            GrantLeadAccessRequest { lead_id: lead.id.clone(), user_id: ben.id.clone(), mode, expire_time };
+        let (lead_id, user_id) = (lead.id.clone(), ben.id.clone());
+        let grant = GrantLeadAccessRequest { lead_id, user_id, mode, expire_time, ..Default::default() };
         admin.assignments().grant_lead_access(grant).await.unwrap();
 
         let list = admin.access_list(&lead.id).await.unwrap();

@@ -2,6 +2,8 @@
 
 mod directory;
 mod leads;
+mod life;
+mod orders;
 
 use std::collections::BTreeSet;
 
@@ -30,20 +32,28 @@ const UNKNOWN: i32 = 99;
 #[derive(Default)]
 pub struct Table {
     asked: BTreeSet<String>,
+    asked_with_an_id: BTreeSet<String>,
     wrong: Vec<String>,
 }
 
 impl Table {
     /// Expects that a call was refused for exactly these fields.
     fn expect(&mut self, method: &str, answer: Result<(), Status>, fields: &[&str]) {
+        self.expect_because("INVALID_ARGUMENT", method, answer, fields);
+    }
+
+    fn expect_because(&mut self, expected: &str, method: &str, answer: Result<(), Status>, fields: &[&str]) {
         self.asked.insert(method.to_owned());
+        if fields.contains(&"request_id") {
+            self.asked_with_an_id.insert(method.to_owned());
+        }
         let mut fields = fields.to_vec();
         fields.sort_unstable();
         match answer {
             Ok(()) => self.wrong.push(format!("{method} took bad {fields:?}")),
             Err(status) => {
                 let named = faults(&status);
-                let malformed = status.code() == Code::InvalidArgument && reason(&status) == "INVALID_ARGUMENT";
+                let malformed = status.code() == Code::InvalidArgument && reason(&status) == expected;
                 if !malformed || named != fields {
                     let answered = format!("{:?} {}", status.code(), status.message());
                     self.wrong.push(format!("{method} should name {fields:?}: {answered}"));
@@ -118,6 +128,8 @@ on_both_databases! {
     async fn every_fault_of_a_request_is_named_at_once(t: TestServer) {
         let (admin, mut table) = (t.admin(), Table::default());
         leads::ask(&admin, &mut table).await;
+        life::ask(&admin, &mut table).await;
+        orders::ask(&admin, &mut table).await;
         ask_about_permissions(&admin, &mut table).await;
         ask_about_assignments(&admin, &mut table).await;
         directory::ask(&admin, &mut table).await;
@@ -126,6 +138,9 @@ on_both_databases! {
         let takes_input = methods().into_iter().filter(|method| method.takes_input());
         let expected: BTreeSet<_> = takes_input.map(|method| snake(&method.name)).collect();
         assert_eq!(table.asked, expected, "every call with input is asked");
+        let takes_request_id = methods().into_iter().filter(|method| method.takes_request_id());
+        let expected: BTreeSet<_> = takes_request_id.map(|method| snake(&method.name)).collect();
+        assert_eq!(table.asked_with_an_id, expected, "every call with a request ID is asked with a bad one");
     }
 }
 
@@ -150,6 +165,7 @@ fn bad_profile() -> Profile {
         capabilities: vec![Capability::ImportLeads.into(), 0, UNKNOWN],
         resolved_grace: Some(seconds(-1)),
         max_open_leads: Some(0),
+        order_visibility: UNKNOWN,
         ..profile(&long(101), Role::Agent)
     }
 }
@@ -157,7 +173,7 @@ fn bad_profile() -> Profile {
 async fn ask_about_permissions(admin: &Caller, table: &mut Table) {
     let mut client = admin.permissions();
     bad!(table, client, create_profile, CreateProfileRequest::default(), ["profile.name", "profile.role"]);
-    let request = CreateProfileRequest { profile: Some(bad_profile()) };
+    let request = CreateProfileRequest { profile: Some(bad_profile()), request_id: x() };
     bad!(
         table,
         client,
@@ -179,27 +195,44 @@ async fn ask_about_permissions(admin: &Caller, table: &mut Table) {
             "profile.capabilities[2]",
             "profile.resolved_grace",
             "profile.max_open_leads",
+            "profile.order_visibility",
+            "request_id",
         ]
     );
     let missing =
         Permission { group_ids: vec![Uuid::now_v7().to_string()], ..permission(LeadAction::View, AccessLevel::Groups) };
     let permissions = vec![permission(LeadAction::Edit, AccessLevel::None), missing.clone()];
-    let request = CreateProfileRequest { profile: Some(Profile { permissions, ..profile("lost", Role::Agent) }) };
+    let request = CreateProfileRequest {
+        profile: Some(Profile { permissions, ..profile("lost", Role::Agent) }),
+        ..Default::default()
+    };
     bad!(table, client, create_profile, request, ["profile.permissions[1].group_ids"]);
 
     bad!(table, client, get_profile, GetProfileRequest { profile_id: x() }, ["profile_id"]);
     bad!(table, client, list_profiles, ListProfilesRequest { page_size: -1, ..Default::default() }, ["page_size"]);
-    let profile = Some(Profile { id: x(), max_open_leads: Some(1_000_001), ..Profile::default() });
-    let request = UpdateProfileRequest { profile, update_mask: None, validate_only: true };
-    bad!(table, client, update_profile, request, ["profile.id", "profile.max_open_leads"]);
+    let profile = Profile { id: x(), max_open_leads: Some(1_000_001), order_visibility: UNKNOWN, ..Profile::default() };
+    let request = UpdateProfileRequest {
+        profile: Some(profile),
+        validate_only: true,
+        request_id: x(),
+        ..UpdateProfileRequest::default()
+    };
+    bad!(
+        table,
+        client,
+        update_profile,
+        request,
+        ["profile.id", "profile.max_open_leads", "profile.order_visibility", "request_id"]
+    );
     let profile = Some(Profile { id: x(), ..Profile::default() });
-    let request = UpdateProfileRequest { profile, update_mask: mask("built_in"), validate_only: false };
+    let request = UpdateProfileRequest { profile, update_mask: mask("built_in"), ..Default::default() };
     bad!(table, client, update_profile, request, ["profile.id", "update_mask"]);
-    bad!(table, client, delete_profile, DeleteProfileRequest { profile_id: x(), etag: x() }, ["profile_id"]);
+    let request = DeleteProfileRequest { profile_id: x(), etag: x(), request_id: x() };
+    bad!(table, client, delete_profile, request, ["profile_id", "request_id"]);
 
     bad!(table, client, get_user_permissions, GetUserPermissionsRequest::default(), ["user_id"]);
-    let request = UpdateUserPermissionsRequest { user_id: x(), ..Default::default() };
-    bad!(table, client, update_user_permissions, request, ["user_id", "permissions"]);
+    let request = UpdateUserPermissionsRequest { user_id: x(), request_id: x(), ..Default::default() };
+    bad!(table, client, update_user_permissions, request, ["user_id", "permissions", "request_id"]);
     let permissions =
         vec![Permission { action: UNKNOWN, ..missing.clone() }, Permission { level: 0, ..missing.clone() }];
     let request = UpdateUserPermissionsRequest { user_id: x(), permissions, ..Default::default() };
@@ -243,9 +276,15 @@ async fn ask_about_permissions(admin: &Caller, table: &mut Table) {
 
     let keep_duration = Some(seconds(0));
     let settings = Some(Settings { revocation_policy: UNKNOWN, keep_duration, ..Settings::default() });
-    let request = UpdateSettingsRequest { settings, update_mask: None };
-    bad!(table, client, update_settings, request, ["settings.revocation_policy", "settings.keep_duration"]);
-    let request = UpdateSettingsRequest { settings: None, update_mask: mask("revocation_policy") };
+    let request = UpdateSettingsRequest { settings, update_mask: None, request_id: x() };
+    bad!(
+        table,
+        client,
+        update_settings,
+        request,
+        ["settings.revocation_policy", "settings.keep_duration", "request_id"]
+    );
+    let request = UpdateSettingsRequest { update_mask: mask("revocation_policy"), ..Default::default() };
     bad!(table, client, update_settings, request, ["settings.revocation_policy"]);
 }
 
@@ -258,19 +297,29 @@ async fn ask_about_assignments(admin: &Caller, table: &mut Table) {
         assignee_id: x(),
         revocation_policy: RevocationPolicy::KeepUntil.into(),
         keep_duration: Some(seconds(0)),
+        request_id: x(),
         ..Default::default()
     };
-    bad!(table, client, assign_lead, request, ["lead_id", "assignee_id", "keep_duration"]);
-    let request = UnassignLeadRequest { lead_id: x(), keep_duration: Some(seconds(-5)), ..Default::default() };
-    bad!(table, client, unassign_lead, request, ["lead_id", "keep_duration"]);
-    let request = ResolveLeadRequest { lead_id: x(), ..Default::default() };
-    bad!(table, client, resolve_lead, request, ["lead_id", "disposition"]);
+    bad!(table, client, assign_lead, request, ["lead_id", "assignee_id", "keep_duration", "request_id"]);
+    let keep_duration = Some(seconds(-5));
+    let request = UnassignLeadRequest { lead_id: x(), keep_duration, request_id: x(), ..Default::default() };
+    bad!(table, client, unassign_lead, request, ["lead_id", "keep_duration", "request_id"]);
+    let request = ResolveLeadRequest { lead_id: x(), request_id: x(), ..Default::default() };
+    bad!(table, client, resolve_lead, request, ["lead_id", "disposition", "request_id"]);
     let request = ListAssignedLeadsRequest { user_id: x(), states: vec![UNKNOWN], page_size: -1, ..Default::default() };
     bad!(table, client, list_assigned_leads, request, ["user_id", "states[0]", "page_size"]);
     let request = ListLeadAccessRequest { page_size: i32::MIN, ..Default::default() };
     bad!(table, client, list_lead_access, request, ["lead_id", "page_size"]);
     let expire_time = Some(prost_types::Timestamp { seconds: i64::MAX, nanos: 0 });
-    let request = GrantLeadAccessRequest { lead_id: x(), user_id: x(), mode: UNKNOWN, expire_time };
-    bad!(table, client, grant_lead_access, request, ["lead_id", "user_id", "mode", "expire_time"]);
-    bad!(table, client, revoke_lead_access, RevokeLeadAccessRequest::default(), ["lead_id", "user_id"]);
+    let request = GrantLeadAccessRequest {
+        lead_id: x(),
+        user_id: x(),
+        mode: UNKNOWN,
+        expire_time,
+        request_id: x(),
+        ..Default::default()
+    };
+    bad!(table, client, grant_lead_access, request, ["lead_id", "user_id", "mode", "expire_time", "request_id"]);
+    let request = RevokeLeadAccessRequest { request_id: x(), ..Default::default() };
+    bad!(table, client, revoke_lead_access, request, ["lead_id", "user_id", "request_id"]);
 }

@@ -1,6 +1,7 @@
 //! Users, groups and their credentials.
 
 mod delegation;
+mod etags;
 mod groups;
 mod last_administrator;
 mod tokens;
@@ -21,24 +22,24 @@ async fn get(caller: &Caller, user_id: &str) -> Result<User, Status> {
 }
 
 async fn create(caller: &Caller, user: User) -> Result<User, Status> {
-    let request = CreateUserRequest { user: Some(user) };
+    let request = CreateUserRequest { user: Some(user), ..Default::default() };
     Ok(caller.directory().create_user(request).await?.into_inner().user.unwrap())
 }
 
 async fn update(caller: &Caller, user: User, mask: &[&str]) -> Result<User, Status> {
     let paths: Vec<_> = mask.iter().map(|path| (*path).to_owned()).collect();
     let update_mask = (!paths.is_empty()).then_some(FieldMask { paths });
-    let request = UpdateUserRequest { user: Some(user), update_mask };
+    let request = UpdateUserRequest { user: Some(user), update_mask, ..Default::default() };
     Ok(caller.directory().update_user(request).await?.into_inner().user.unwrap())
 }
 
 async fn deactivate(caller: &Caller, user_id: &str) -> Result<User, Status> {
-    let request = DeactivateUserRequest { user_id: user_id.to_owned() };
+    let request = DeactivateUserRequest { user_id: user_id.to_owned(), ..Default::default() };
     Ok(caller.directory().deactivate_user(request).await?.into_inner().user.unwrap())
 }
 
 async fn reactivate(caller: &Caller, user_id: &str) -> Result<User, Status> {
-    let request = ReactivateUserRequest { user_id: user_id.to_owned() };
+    let request = ReactivateUserRequest { user_id: user_id.to_owned(), ..Default::default() };
     Ok(caller.directory().reactivate_user(request).await?.into_inner().user.unwrap())
 }
 

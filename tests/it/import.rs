@@ -1,6 +1,7 @@
 //! `leadward import` as people run it: the real binary, from a folder of theirs, against a real server.
 
-mod desk;
+pub mod desk;
+mod resume;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -104,8 +105,12 @@ on_both_databases! {
         assert_eq!((of("US"), of("GB"), of("CZ"), of("CA")), (13, 3, 2, 8));
         assert_every_phone_is_kept(&leads, 58, &report);
 
-        desk.import("Customer.csv", CUSTOMERS).await.expect(0, &[("skipped", 59)]);
-        assert_eq!(by_external_id(&manager).await, leads, "the second import changes nothing");
+        let again = desk.import("Customer.csv", CUSTOMERS).await;
+        again.expect(0, &[("already taken", 59)]);
+        assert!(again.out.contains("already taken by an earlier run of this import: 59"), "{again:#?}");
+        assert!(again.out.contains("--again imports the file anew"), "{again:#?}");
+        desk.import("Customer.csv", &[CUSTOMERS, &["--again"][..]].concat()).await.expect(0, &[("skipped", 59)]);
+        assert_eq!(by_external_id(&manager).await, leads, "neither import changes anything");
     }
 
     /// AdventureWorks: exactly the 105 prospects without a real address are rejected, and once mended they come in too.
@@ -135,9 +140,9 @@ on_both_databases! {
         assert_eq!(rejects(&rejected, b'|').len(), 105);
 
         let again = desk.import("ProspectiveBuyer.csv", PROSPECTS).await;
-        again.expect(2, &[("skipped", 1954), ("rejected", 105)]);
+        again.expect(2, &[("already taken", 1954), ("rejected", 105)]);
         assert_eq!(by_external_id(&manager).await, leads, "the second import changes nothing");
-        assert_eq!(desk.read("ProspectiveBuyer.csv.rejects.csv"), rejected);
+        assert_eq!(desk.read("ProspectiveBuyer.csv.rejects.csv"), rejected, "what was rejected stays so");
 
         let mended = rejected.replace("@consolidatedmessenger|", "@consolidatedmessenger.example|");
         desk.write("ProspectiveBuyer.csv.rejects.csv", &mended);
@@ -219,6 +224,101 @@ on_both_databases! {
         assert!(left.contains("1,ana@nowhere,2,"), "{left}");
         assert!(!left.contains("cid@"), "{left}");
         assert!(!desk.has("people.csv.rejects.csv.partial"));
+    }
+
+    /// Rows without anything unique are taken once, however often the command is given; other flags make another import.
+    async fn the_same_import_takes_each_row_once(t: TestServer) {
+        let manager = t.manager("marta").await;
+        let desk = Desk::of(&manager, &t);
+        desk.write("people.csv", "name,company\nAna,Sul\nAna,Sul\n");
+        desk.import("people.csv", &[]).await.expect(0, &[("created", 2)]);
+        desk.import("people.csv", &[]).await.expect(0, &[("already taken", 2)]);
+        desk.import("./people.csv", &["--rejects=other.csv"]).await.expect(0, &[("already taken", 2)]);
+        desk.import("people.csv", &["--set=country=PT"]).await.expect(0, &[("created", 2)]);
+        desk.import("people.csv", &["--again"]).await.expect(0, &[("created", 2)]);
+        desk.import("people.csv", &["--again"]).await.expect(0, &[("created", 2)]);
+
+        desk.write("companies.csv", "short,long\nSul,Sul Lda\n");
+        let translated = ["--map=name=company", "--translate=name=companies.csv:short:long"];
+        desk.import("people.csv", &translated).await.expect(0, &[("created", 2)]);
+        desk.import("people.csv", &translated).await.expect(0, &[("already taken", 2)]);
+        desk.write("companies.csv", "short,long\nSul,Sul SA\n");
+        desk.import("people.csv", &translated).await.expect(0, &[("created", 2)]);
+        assert_eq!(manager.list_leads(LeadAction::View).await.unwrap().len(), 12);
+    }
+
+    /// What an earlier run was told of its rows stays in the rejects of the run that goes on.
+    async fn an_import_that_goes_on_keeps_its_rejects(t: TestServer) {
+        let manager = t.manager("marta").await;
+        let desk = Desk::of(&manager, &t);
+        let start = "name,email,country\nAna,ana@example.com,PT\nBo,bo@nowhere,PT\nCid,cid@example.com,Narnia\n";
+        let rest = "Dot,dot@example.com,PT\nEva,eva@nowhere,PT\n";
+        desk.write("people.csv", start);
+        let flags = ["--import-id=spring"];
+        desk.import("people.csv", &flags).await.expect(2, &[("created", 1), ("rejected", 2)]);
+
+        desk.write("people.csv", format!("{start}{rest}"));
+        let report = desk.import("people.csv", &flags).await;
+
+        report.expect(2, &[("already taken", 1), ("created", 1), ("rejected", 3)]);
+        let rejected = rejects(&desk.read("people.csv.rejects.csv"), b',');
+        assert_eq!(rejected.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3, 4, 6]);
+        assert!(rejected[0].1.starts_with("email: ") && rejected[2].1.starts_with("email: "), "{rejected:?}");
+        let report = desk.import("people.csv.rejects.csv", &flags).await;
+        report.expect_failure(&["a rejects file that is replaced takes no --import-id"]);
+    }
+
+    /// What refused a row can be mended on the server's side, so rejects as they are get another chance.
+    async fn rejects_are_looked_at_in_every_run(t: TestServer) {
+        let manager = t.manager("marta").await;
+        let desk = Desk::of(&manager, &t);
+        desk.write("people.csv", "name,assignee\nAna,rui@example.com\n");
+        desk.import("people.csv", &[]).await.expect(2, &[("rejected", 1)]);
+        desk.import("people.csv.rejects.csv", &[]).await.expect(2, &[("rejected", 1)]);
+        t.agent("Rui").await;
+        let again = desk.import("people.csv", &[]).await;
+        again.expect(2, &[("rejected", 1)]);
+        assert!(again.out.contains("--again imports the file anew"), "{again:#?}");
+        desk.import("people.csv.rejects.csv", &[]).await.expect(0, &[("created", 1)]);
+    }
+
+    /// JSON lines go the same way as CSV; their rejects are CSV.
+    async fn json_lines_are_imported_by_their_keys(t: TestServer) {
+        let manager = t.manager("marta").await;
+        let north = t.group("North", &[]).await;
+        let desk = Desk::of(&manager, &t);
+        let group_by_id = format!(r#"{{"external_id": "9", "group": "{north}"}}"#);
+        let lines = [
+            "\u{feff}{\"external_id\": 7, \"name\": \"Ana\", \"attributes\": {\"a\": \" 1\"}, \"remarks\": [1]}",
+            "",
+            r#"{"name": "Bo", "email": "bo@nowhere"}"#,
+            r#"{"name": "Cid""#,
+            r#"{"external_id": "8", "name": null, "email_confirmed": true, "attributes": {"n": 1}}"#,
+            group_by_id.as_str(),
+        ];
+        desk.write("people.jsonl", lines.join("\r\n"));
+
+        desk.import("people.jsonl", &[]).await.expect(2, &[("created", 2), ("rejected", 3)]);
+
+        let leads = by_external_id(&manager).await;
+        assert_eq!((leads["7"].name(), leads["7"].attributes["a"].as_str()), ("Ana", " 1"));
+        assert_eq!(leads["9"].group_id(), north);
+        let rejected = rejects(&desk.read("people.jsonl.rejects.csv"), b',');
+        assert_eq!(rejected.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3, 4, 5]);
+        assert!(rejected[0].1.starts_with("email: "), "{rejected:?}");
+        assert_eq!(rejected[1].1, "not a JSON object");
+        assert_eq!(rejected[2].1, r#"attributes: "{\"n\":1}" is not a JSON object of texts"#);
+
+        let mended = desk.read("people.jsonl.rejects.csv").replace("bo@nowhere", "bo@example.com");
+        desk.write("people.jsonl.rejects.csv", mended.replace(r#"{""n"":1}"#, r#"{""n"":""1""}"#));
+        desk.import("people.jsonl.rejects.csv", &[]).await.expect(2, &[("created", 2), ("rejected", 1)]);
+        assert!(desk.read("people.jsonl.rejects.csv").contains("number of cells: 8 instead of 7"));
+
+        desk.write("others", r#"{"first": "Eva", "last": "Sá"}"#);
+        let flags = ["--format=jsonl", "--map=name={first} {last}"];
+        desk.import("others", &flags).await.expect(0, &[("created", 1)]);
+        desk.write("nothing.jsonl", "\n");
+        desk.import("nothing.jsonl", &[]).await.expect_failure(&["nothing tells who a lead is"]);
     }
 
     /// An existing lead is left, refused or changed, as the command says; a clean run removes the rejects of the one before.

@@ -1,5 +1,7 @@
 //! The real binary, killed in the middle of imports.
 
+mod import;
+
 use std::{
     collections::BTreeMap,
     net::{SocketAddr, TcpListener},
@@ -113,7 +115,7 @@ async fn leads_of(round: usize, admin: &Caller) -> Vec<Lead> {
 async fn import(admin: &Caller, rows: &[ImportRow], mut kill: Option<(&Moment, &mut Child)>) -> Vec<ImportResult> {
     let message = |rows: &[ImportRow]| ImportLeadsRequest { options: None, rows: rows.to_vec() };
     let mut messages: Vec<_> = rows.chunks(ROWS_OF_A_MESSAGE).map(message).collect();
-    messages[0].options = Some(ImportOptions { on_duplicate: DuplicatePolicy::Skip.into(), match_keys: vec![] });
+    messages[0].options = Some(ImportOptions { on_duplicate: DuplicatePolicy::Skip.into(), ..Default::default() });
     let mut responses = admin.leads().import_leads(tokio_stream::iter(messages)).await.unwrap().into_inner();
     let mut acknowledged = Vec::new();
     for answers in 0.. {

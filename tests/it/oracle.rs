@@ -70,12 +70,12 @@ fn run(database: Database) {
     }
 }
 
-fn setting<T: FromStr>(name: &str) -> Option<T> {
+pub fn setting<T: FromStr>(name: &str) -> Option<T> {
     let value = env::var(name).ok()?;
     Some(value.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {value:?}")))
 }
 
-fn from_clock() -> u64 {
+pub fn from_clock() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     now.as_secs() ^ u64::from(now.subsec_nanos())
 }

@@ -91,7 +91,7 @@ on_both_databases! {
         ana.get_lead(&lead.id).await.unwrap();
         assert_eq!(ana.list_leads(LeadAction::View).await.unwrap().len(), 1);
 
-        let request = RemoveGroupMembersRequest { group_id, user_ids: vec![ana.id.clone()] };
+        let request = RemoveGroupMembersRequest { group_id, user_ids: vec![ana.id.clone()], ..Default::default() };
         t.admin().directory().remove_group_members(request).await.unwrap();
         refused(ana.get_lead(&lead.id).await, ErrorReason::LeadNotFound);
         assert!(ana.list_leads(LeadAction::View).await.unwrap().is_empty());
@@ -209,7 +209,7 @@ on_both_databases! {
             user_id: ana.id.clone(),
             permissions: every_action(AccessLevel::None),
             etag: old.etag,
-            validate_only: false,
+            ..Default::default()
         };
         let status = t.admin().permissions().update_user_permissions(stale.clone()).await;
         assert_eq!(fact(&refused(status, ErrorReason::StaleEtag), "current_etag"), new.etag);

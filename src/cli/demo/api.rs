@@ -94,7 +94,11 @@ impl Api {
         for name in GROUPS {
             if !groups.contains_key(name) {
                 let group = Group { name: Some(name.to_owned()), ..Group::default() };
-                let made = self.directory.create_group(CreateGroupRequest { group: Some(group) }).await?.into_inner();
+                let made = self
+                    .directory
+                    .create_group(CreateGroupRequest { group: Some(group), ..Default::default() })
+                    .await?
+                    .into_inner();
                 groups.insert(name.to_owned(), made.group.context("no group in the answer")?.id);
             }
         }
@@ -109,12 +113,20 @@ impl Api {
             desk: employee.desk.map(i32::from),
             ..User::default()
         };
-        let made = self.directory.create_user(CreateUserRequest { user: Some(user) }).await?.into_inner();
+        let made = self
+            .directory
+            .create_user(CreateUserRequest { user: Some(user), ..Default::default() })
+            .await?
+            .into_inner();
         Ok(made.user.context("no user in the answer")?.id)
     }
 
     pub(super) async fn join(&mut self, group_id: &str, user_id: &str) -> anyhow::Result<()> {
-        let request = AddGroupMembersRequest { group_id: group_id.to_owned(), user_ids: vec![user_id.to_owned()] };
+        let request = AddGroupMembersRequest {
+            group_id: group_id.to_owned(),
+            user_ids: vec![user_id.to_owned()],
+            ..Default::default()
+        };
         self.directory.add_group_members(request).await?;
         Ok(())
     }
@@ -137,7 +149,7 @@ impl Api {
 
     /// Imports the rows, and answers those whose lead was made with its ID.
     pub(super) async fn import(&mut self, rows: &[Row]) -> anyhow::Result<Vec<(Row, String)>> {
-        let options = ImportOptions { on_duplicate: DuplicatePolicy::Skip.into(), match_keys: Vec::new() };
+        let options = ImportOptions { on_duplicate: DuplicatePolicy::Skip.into(), ..Default::default() };
         let sent: Result<Vec<_>, _> = rows.iter().enumerate().map(|(number, row)| import_row(number, row)).collect();
         let message = ImportLeadsRequest { options: Some(options), rows: sent? };
         let mut answers = self.leads.import_leads(tokio_stream::iter([message])).await?.into_inner();
@@ -163,6 +175,7 @@ impl Api {
             user_id: user_id.to_owned(),
             mode: GrantMode::Full.into(),
             expire_time: None,
+            ..Default::default()
         };
         self.assignments.grant_lead_access(request).await?;
         Ok(())
@@ -171,9 +184,9 @@ impl Api {
     /// Brings a lead into the state that its row says.
     pub(super) async fn finish(&mut self, row: &Row, lead_id: String) -> anyhow::Result<()> {
         if let Some(reason) = row.discarded.clone() {
-            self.leads.discard_lead(DiscardLeadRequest { lead_id, reason, etag: String::new() }).await?;
+            self.leads.discard_lead(DiscardLeadRequest { lead_id, reason, ..Default::default() }).await?;
         } else if let Some(disposition) = row.resolved.clone() {
-            self.assignments.resolve_lead(ResolveLeadRequest { lead_id, disposition, etag: String::new() }).await?;
+            self.assignments.resolve_lead(ResolveLeadRequest { lead_id, disposition, ..Default::default() }).await?;
         }
         Ok(())
     }
@@ -187,10 +200,10 @@ impl Api {
     pub(super) async fn fresh_token(&mut self, user_id: &str) -> anyhow::Result<String> {
         let earlier = self.earlier_tokens(user_id).await?;
         let request =
-            CreateApiTokenRequest { user_id: user_id.to_owned(), label: TOKEN_LABEL.to_owned(), expire_time: None };
+            CreateApiTokenRequest { user_id: user_id.to_owned(), label: TOKEN_LABEL.to_owned(), ..Default::default() };
         let secret = self.directory.create_api_token(request).await?.into_inner().secret;
         for api_token_id in earlier {
-            self.directory.revoke_api_token(RevokeApiTokenRequest { api_token_id }).await?;
+            self.directory.revoke_api_token(RevokeApiTokenRequest { api_token_id, ..Default::default() }).await?;
         }
         Ok(secret)
     }

@@ -7,6 +7,7 @@ use chrono::format::{Item, StrftimeItems};
 
 use super::{
     Args,
+    csv_table::CsvTable,
     table::{Record, Table},
     values::shown,
 };
@@ -29,10 +30,11 @@ pub(super) enum Field {
     RegisterTime,
     FirstDepositTime,
     Deposited,
+    Attributes,
     Attribute(String),
 }
 
-static FIELDS: [(&str, Field); 15] = [
+static FIELDS: [(&str, Field); 16] = [
     ("external_id", Field::ExternalId),
     ("name", Field::Name),
     ("email", Field::Email),
@@ -48,6 +50,7 @@ static FIELDS: [(&str, Field); 15] = [
     ("register_time", Field::RegisterTime),
     ("first_deposit_time", Field::FirstDepositTime),
     ("deposited", Field::Deposited),
+    ("attributes", Field::Attributes),
 ];
 
 impl Field {
@@ -184,7 +187,7 @@ impl Translation {
         let (lookup, column) = lookup.rsplit_once(':').with_context(expected)?;
         let (file, key) = lookup.rsplit_once(':').with_context(expected)?;
 
-        let mut table = Table::open(Path::new(file), delimiter, false)?;
+        let mut table = CsvTable::open(Path::new(file), delimiter, false)?;
         let find = |name: &str| find_column(name, table.columns()).map_err(anyhow::Error::msg);
         let (key, value) = (find(key)?, find(column)?);
         let mut values = HashMap::new();
@@ -255,6 +258,11 @@ impl Mapping {
         &self.fields
     }
 
+    /// The files in which values are looked up.
+    pub(super) fn lookup_files(&self) -> impl Iterator<Item = &Path> {
+        self.fields.iter().filter_map(|mapped| Some(Path::new(&mapped.translation.as_ref()?.file)))
+    }
+
     /// Whether rows can give this field.
     pub(super) fn gives(&self, name: &str) -> bool {
         self.fields.iter().any(|mapped| mapped.name == name)
@@ -300,7 +308,7 @@ mod tests {
 
     fn value(source: &str, cells: &[&str]) -> Result<Option<String>, String> {
         let columns: Vec<String> = ["First", "Last", "3"].map(str::to_owned).to_vec();
-        let record = Record { line: 7, cells: ByteRecord::from(cells), fault: None };
+        let record = Record { number: 1, line: 7, cells: ByteRecord::from(cells), fault: None };
         Mapped::of_columns(&format!("name={source}"), &columns)?.value(&record)
     }
 

@@ -4,10 +4,10 @@ use super::{
     BadPhone,
     mapping::{Field, Mapping},
     table::Record,
-    values::{country, flag, shown, time},
+    values::{attributes, country, flag, shown, time},
 };
 use crate::{
-    model::contact::normalise_phone,
+    model::{contact::normalise_phone, ids::GroupId},
     proto::{ImportRow, Lead},
 };
 
@@ -27,7 +27,7 @@ impl Rows {
         if let Some(fault) = &record.fault {
             return Err(fault.clone());
         }
-        let mut row = ImportRow { row_number: record.line.cast_signed(), ..ImportRow::default() };
+        let mut row = ImportRow { row_number: record.number.cast_signed(), ..ImportRow::default() };
         let mut lead = Lead::default();
         let mut faults = Vec::new();
         for mapped in self.mapping.fields() {
@@ -67,10 +67,12 @@ impl Rows {
             Field::NextContactTime => lead.next_contact_time = time(&text)?,
             Field::Assignee if text.contains('@') => row.assignee_email = text,
             Field::Assignee => lead.assignee_id = text,
+            Field::Group if text.parse::<GroupId>().is_ok() => lead.group_id = Some(text),
             Field::Group => row.group_name = text,
             Field::RegisterTime => row.register_time = time(&text)?,
             Field::FirstDepositTime => row.first_deposit_time = time(&text)?,
             Field::Deposited => row.deposited = flag(&text)?,
+            Field::Attributes => lead.attributes.extend(attributes(&text)?),
             Field::Attribute(name) => _ = lead.attributes.insert(name.clone(), text),
         }
         Ok(())

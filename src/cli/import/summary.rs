@@ -16,9 +16,11 @@ pub(super) struct Tally {
     updated: u64,
     unchanged: u64,
     skipped: u64,
+    already_taken: u64,
     rejected: u64,
     phones_kept: u64,
     acknowledged: u64,
+    repeated: u64,
     reasons: BTreeMap<String, Reason>,
 }
 
@@ -36,6 +38,11 @@ impl Tally {
     /// How many rows the server answered for.
     pub(super) fn acknowledged(&self) -> u64 {
         self.acknowledged
+    }
+
+    /// The server did not look at a row again.
+    pub(super) fn repeat(&mut self) {
+        self.repeated += 1;
     }
 
     /// A lead was made.
@@ -60,6 +67,11 @@ impl Tally {
         self.skipped += 1;
     }
 
+    /// An earlier run of the same import took a row.
+    pub(super) fn already_taken(&mut self) {
+        self.already_taken += 1;
+    }
+
     /// A row was refused, here or by the server.
     pub(super) fn reject(&mut self, line: u64, reason: String) {
         self.rejected += 1;
@@ -74,7 +86,7 @@ impl Tally {
     }
 
     fn rows(&self) -> u64 {
-        self.created + self.updated + self.unchanged + self.skipped + self.rejected
+        self.created + self.updated + self.unchanged + self.skipped + self.already_taken + self.rejected
     }
 
     /// A line for while it runs.
@@ -91,6 +103,7 @@ impl Tally {
             ("updated", self.updated),
             ("unchanged", self.unchanged),
             ("skipped", self.skipped),
+            ("already taken", self.already_taken),
             ("rejected", self.rejected),
             ("total", self.rows()),
             ("phones kept as written", self.phones_kept),
@@ -105,6 +118,12 @@ impl Tally {
         }
 
         let mut report = table.to_string();
+        if self.already_taken > 0 {
+            _ = write!(report, "\nalready taken by an earlier run of this import: {}", self.already_taken);
+        }
+        if self.repeated > 0 && self.repeated == self.acknowledged {
+            report += "\nAn earlier run went through every row: --again imports the file anew.";
+        }
         if let Some(path) = rejects_file {
             report += "\nrejected:";
             report += &self.reasons();

@@ -3,17 +3,12 @@
 //! A thread reads and maps records; outcomes arrive in the order of the rows. Only what has no outcome yet is held, in
 //! channels of a few batches, so memory stays flat whatever the size of the file.
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{Context, bail, ensure};
 use indicatif::ProgressBar;
 use prost::Message;
-use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::mpsc, task::spawn_blocking};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{
-    Request, Status, Streaming,
-    metadata::{Ascii, MetadataValue},
-    transport::Channel,
-};
+use tonic::Streaming;
 
 use super::{
     rejects::Rejects,
@@ -21,9 +16,12 @@ use super::{
     summary::Tally,
     table::{Record, Table},
 };
-use crate::proto::{
-    ImportLeadsRequest, ImportLeadsResponse, ImportOptions, ImportOutcome, ImportResult, ImportRow, ItemError,
-    lead_service_client::LeadServiceClient,
+use crate::{
+    cli::remote::{Connection, failed},
+    proto::{
+        ImportLeadsRequest, ImportLeadsResponse, ImportOptions, ImportOutcome, ImportResult, ImportRow, ItemError,
+        lead_service_client::LeadServiceClient,
+    },
 };
 
 const BATCH_ROWS: usize = 500;
@@ -56,23 +54,22 @@ impl Transfer<'_> {
     /// Imports every record of the table.
     pub(super) async fn run(
         mut self,
-        channel: &Channel,
-        token: &SecretString,
+        connection: &Connection,
         options: ImportOptions,
-        table: Table,
+        table: Box<dyn Table>,
         rows: Rows,
     ) -> anyhow::Result<()> {
         let (batches, mut in_flight) = mpsc::channel(BATCHES_WAITING);
         let (messages, outgoing) = mpsc::channel(BATCHES_WAITING);
         let reading = spawn_blocking(move || read(table, &rows, options, &batches, &messages));
 
-        let mut outcomes = Outcomes::open(channel, token, ReceiverStream::new(outgoing)).await?;
+        let mut outcomes = Outcomes::open(connection, ReceiverStream::new(outgoing)).await?;
         while let Some(Batch { records, position }) = in_flight.recv().await {
             for (record, verdict) in records {
                 match verdict {
                     Verdict::Rejected(reason) => self.reject(&record, reason)?,
                     Verdict::Sent { phone_kept } => {
-                        let result = outcomes.next(record.line).await?;
+                        let result = outcomes.next(&record).await?;
                         self.settle(&record, result, phone_kept)?;
                     }
                 }
@@ -92,7 +89,17 @@ impl Transfer<'_> {
             ImportOutcome::Unchanged => self.tally.unchanged(),
             ImportOutcome::Skipped => self.tally.skipped(),
             ImportOutcome::Rejected => self.reject(record, reason(result.error))?,
+            ImportOutcome::AlreadyTaken => self.repeat(record)?,
             ImportOutcome::Unspecified => bail!("the server gave line {} an outcome unknown here", record.line),
+        }
+        Ok(())
+    }
+
+    fn repeat(&mut self, record: &Record) -> anyhow::Result<()> {
+        self.tally.repeat();
+        match self.rejects.of_earlier_run(record)? {
+            Some(reason) => self.reject(record, reason)?,
+            None => self.tally.already_taken(),
         }
         Ok(())
     }
@@ -106,7 +113,7 @@ impl Transfer<'_> {
 
 /// Reads the file to its end, or until the transfer fails.
 fn read(
-    mut table: Table,
+    mut table: Box<dyn Table>,
     rows: &Rows,
     options: ImportOptions,
     batches: &mpsc::Sender<Batch>,
@@ -114,7 +121,7 @@ fn read(
 ) -> anyhow::Result<()> {
     let mut options = Some(options);
     loop {
-        let (batch, rows) = next_batch(&mut table, rows)?;
+        let (batch, rows) = next_batch(table.as_mut(), rows)?;
         if batch.records.is_empty() || batches.blocking_send(batch).is_err() {
             return Ok(());
         }
@@ -127,7 +134,7 @@ fn read(
     }
 }
 
-fn next_batch(table: &mut Table, rows: &Rows) -> anyhow::Result<(Batch, Vec<ImportRow>)> {
+fn next_batch(table: &mut dyn Table, rows: &Rows) -> anyhow::Result<(Batch, Vec<ImportRow>)> {
     let mut records = Vec::new();
     let mut sent = Vec::new();
     let mut bytes = 0;
@@ -154,32 +161,22 @@ struct Outcomes {
 }
 
 impl Outcomes {
-    async fn open(
-        channel: &Channel,
-        token: &SecretString,
-        messages: ReceiverStream<ImportLeadsRequest>,
-    ) -> anyhow::Result<Self> {
-        let bearer = format!("Bearer {}", token.expose_secret().trim());
-        let mut bearer =
-            bearer.parse::<MetadataValue<Ascii>>().context("the token holds characters that no token has")?;
-        bearer.set_sensitive(true);
-        let mut request = Request::new(messages);
-        request.metadata_mut().insert("authorization", bearer);
-        let answer =
-            LeadServiceClient::new(channel.clone()).import_leads(request).await.map_err(|status| failed(&status))?;
+    async fn open(connection: &Connection, messages: ReceiverStream<ImportLeadsRequest>) -> anyhow::Result<Self> {
+        let mut client = LeadServiceClient::new(connection.clone());
+        let answer = client.import_leads(messages).await.map_err(|status| failed(&status))?;
         Ok(Self { stream: answer.into_inner(), arrived: Vec::new().into_iter() })
     }
 
-    async fn next(&mut self, line: u64) -> anyhow::Result<ImportResult> {
+    async fn next(&mut self, record: &Record) -> anyhow::Result<ImportResult> {
         loop {
             if let Some(result) = self.arrived.next() {
-                let due = line.cast_signed();
+                let due = record.number.cast_signed();
                 ensure!(result.row_number == due, "the server answered for row {}, not {due}", result.row_number);
                 return Ok(result);
             }
             match self.stream.message().await.map_err(|status| failed(&status))? {
                 Some(message) => self.arrived = message.results.into_iter(),
-                None => bail!("the server ended the import without an answer for line {line}"),
+                None => bail!("the server ended the import without an answer for line {}", record.line),
             }
         }
     }
@@ -193,10 +190,6 @@ impl Outcomes {
         );
         Ok(())
     }
-}
-
-fn failed(status: &Status) -> anyhow::Error {
-    anyhow!("the server answered {:?}: {}", status.code(), status.message())
 }
 
 /// Why the server rejected a row, each fault after its field.

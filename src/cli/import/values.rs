@@ -1,6 +1,9 @@
-//! Cells as values: flags, times, countries.
+//! Cells as values: flags, times, countries, attributes.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::LazyLock,
+};
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use prost_types::Timestamp;
@@ -123,6 +126,11 @@ const SHORT_NAMES: [(&str, &str); 56] = [
     ("wales", "GB"),
 ];
 
+/// Custom attributes, by their names in a JSON object.
+pub(super) fn attributes(text: &str) -> Result<BTreeMap<String, String>, String> {
+    serde_json::from_str(text).map_err(|_| format!("{} is not a JSON object of texts", shown(text)))
+}
+
 /// A value in quotes for a message, its start where it is long.
 pub(super) fn shown(text: &str) -> String {
     let mut shown = text.to_owned();
@@ -182,6 +190,16 @@ mod tests {
         }
         assert!(time("2020-01-01", own).is_err());
         assert!(time("2020-02-30", usual).is_err());
+    }
+
+    #[test]
+    fn attributes_are_texts_by_name() {
+        let given = attributes(r#"{"b": " two\n", "a": ""}"#).unwrap();
+        let expected = [("a", ""), ("b", " two\n")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(given, BTreeMap::from(expected));
+        for text in ["{}x", "[]", "a=b", r#"{"a": 1}"#, r#"{"a": null}"#, r#"{"a": {"b": "c"}}"#] {
+            assert!(attributes(text).unwrap_err().ends_with(" is not a JSON object of texts"), "{text}");
+        }
     }
 
     #[test]

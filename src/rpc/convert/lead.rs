@@ -1,13 +1,12 @@
-//! Leads, their history and pick lists.
+//! Leads and pick lists.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::{Faults, Mask, id_text, specified, timestamp};
 use crate::{
     domain::{creation, etag},
     model::{
         contact::{self, Email, Phone},
-        history::{Change, HistoryEntry, HistoryKind},
         lead::{
             DeletionReason, DuplicatePolicy, Duplicates, Lead, LeadKind, LeadPatch, LeadSource, LeadState, MatchKey,
             NewLead,
@@ -76,7 +75,7 @@ pub(in crate::rpc) fn lead(lead: Lead) -> proto::Lead {
         country,
         locale,
         campaign,
-        attributes: attributes.into_iter().collect(),
+        attributes,
         stage,
         next_contact_time: next_contact_time.map(timestamp),
         group_id: group_id.map(|id| id.to_string()),
@@ -138,11 +137,23 @@ impl Faults {
 
     /// A lead to make.
     pub fn new_lead(&mut self, given: proto::Lead, source: LeadSource) -> NewLead {
-        let assignee_id = self.optional_id("lead.assignee_id", &given.assignee_id);
         let named = [&given.external_id, &given.name, &given.email, &given.phone];
         if named.iter().all(|field| field.as_deref().is_none_or(|text| text.trim().is_empty())) {
             self.add("lead", "needs an external_id, a name, an email or a phone");
         }
+        self.lead_of(given, source)
+    }
+
+    /// A person who registered.
+    pub fn registration(&mut self, given: proto::Lead) -> NewLead {
+        if given.external_id.as_deref().is_none_or(|id| id.trim().is_empty()) {
+            self.add("lead.external_id", "is required");
+        }
+        self.lead_of(given, LeadSource::Platform)
+    }
+
+    fn lead_of(&mut self, given: proto::Lead, source: LeadSource) -> NewLead {
+        let assignee_id = self.optional_id("lead.assignee_id", &given.assignee_id);
         let mut fields = self.lead_patch(given, &Mask(None));
         // Nothing can be cleared that was never there.
         fields.group_id = fields.group_id.filter(Option::is_some);
@@ -236,11 +247,10 @@ impl Faults {
         }
     }
 
-    fn attributes(&mut self, given: HashMap<String, String>) -> BTreeMap<String, String> {
-        if given.len() > MOST_ATTRIBUTES {
+    fn attributes(&mut self, attributes: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        if attributes.len() > MOST_ATTRIBUTES {
             self.add("lead.attributes", format!("has more than {MOST_ATTRIBUTES} entries"));
         }
-        let attributes: BTreeMap<String, String> = given.into_iter().collect();
         for (name, value) in &attributes {
             let shown: String = name.chars().take(64).collect();
             let valid = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
@@ -376,36 +386,4 @@ pub(in crate::rpc) fn entry(entry: Entry) -> proto::PickListEntry {
         disabled: Some(disabled),
         etag: etag::of(version),
     }
-}
-
-/// A history entry as sent.
-pub(in crate::rpc) fn history_entry(entry: HistoryEntry) -> proto::LeadHistoryEntry {
-    let HistoryEntry { id, lead_id, kind, time, actor_id, on_behalf_of, changes } = entry;
-    proto::LeadHistoryEntry {
-        id: id.to_string(),
-        lead_id: lead_id.to_string(),
-        kind: match kind {
-            HistoryKind::Created => proto::LeadHistoryKind::Created,
-            HistoryKind::Updated => proto::LeadHistoryKind::Updated,
-            HistoryKind::Discarded => proto::LeadHistoryKind::Discarded,
-            HistoryKind::Retrieved => proto::LeadHistoryKind::Retrieved,
-            HistoryKind::Resolved => proto::LeadHistoryKind::Resolved,
-            HistoryKind::Reopened => proto::LeadHistoryKind::Reopened,
-            HistoryKind::Assigned => proto::LeadHistoryKind::Assigned,
-            HistoryKind::Unassigned => proto::LeadHistoryKind::Unassigned,
-            HistoryKind::AccessGranted => proto::LeadHistoryKind::AccessGranted,
-            HistoryKind::AccessRevoked => proto::LeadHistoryKind::AccessRevoked,
-        }
-        .into(),
-        time: Some(timestamp(time)),
-        actor_id: actor_id.to_string(),
-        changes: changes.into_iter().map(field_change).collect(),
-        on_behalf_of: id_text(on_behalf_of),
-    }
-}
-
-/// A field's change as sent.
-pub(in crate::rpc) fn field_change(change: Change) -> proto::FieldChange {
-    let Change { field, before, after } = change;
-    proto::FieldChange { field, before, after }
 }

@@ -3,9 +3,13 @@
 mod assignment;
 mod directory;
 mod explain;
+mod history;
 mod lead;
+mod money;
+mod order;
 mod permission;
 mod permission_change;
+mod read_mask;
 mod settings;
 mod time;
 
@@ -14,7 +18,8 @@ use std::{collections::BTreeSet, fmt::Display, str::FromStr};
 use prost_types::FieldMask;
 
 pub(super) use self::{
-    assignment::*, directory::*, explain::*, lead::*, permission::*, permission_change::*, settings::*, time::*,
+    assignment::*, directory::*, explain::*, history::*, lead::*, money::*, order::*, permission::*,
+    permission_change::*, read_mask::*, settings::*, time::*,
 };
 use crate::domain::{Error, Result, Violation};
 

@@ -11,7 +11,7 @@ use crate::{
     },
     model::{
         ids::GroupId,
-        permission::{Action, Capability, Permission, Profile, Role},
+        permission::{Action, Capability, OrderVisibility, Permission, Profile, Role},
     },
     proto,
 };
@@ -138,6 +138,8 @@ pub(in crate::rpc) fn profile(profile: Profile) -> proto::Profile {
         capabilities: held,
         resolved_grace,
         max_open_leads,
+        order_visibility: orders,
+        assign_partial_orders_only,
         version,
     } = profile;
     proto::Profile {
@@ -150,10 +152,28 @@ pub(in crate::rpc) fn profile(profile: Profile) -> proto::Profile {
         resolved_grace: resolved_grace.map(duration),
         max_open_leads: max_open_leads.map(|most| i32::try_from(most).unwrap_or(i32::MAX)),
         etag: etag::of(version),
+        order_visibility: order_visibility(orders).into(),
+        assign_partial_orders_only: Some(assign_partial_orders_only),
     }
 }
 
-const PROFILE_PATHS: &[&str] = &["name", "role", "permissions", "capabilities", "resolved_grace", "max_open_leads"];
+fn order_visibility(visibility: OrderVisibility) -> proto::OrderVisibility {
+    match visibility {
+        OrderVisibility::All => proto::OrderVisibility::All,
+        OrderVisibility::PartialOnly => proto::OrderVisibility::PartialOnly,
+    }
+}
+
+const PROFILE_PATHS: &[&str] = &[
+    "name",
+    "role",
+    "permissions",
+    "capabilities",
+    "resolved_grace",
+    "max_open_leads",
+    "order_visibility",
+    "assign_partial_orders_only",
+];
 
 impl Faults {
     /// An action; unspecified means VIEW.
@@ -266,6 +286,14 @@ impl Faults {
         self.some("profile.max_open_leads", "is not 1 to 1,000,000", most)
     }
 
+    fn order_visibility(&mut self, given: i32) -> Option<OrderVisibility> {
+        let visibility = proto::OrderVisibility::try_from(given).ok().map(|visibility| match visibility {
+            proto::OrderVisibility::Unspecified | proto::OrderVisibility::All => OrderVisibility::All,
+            proto::OrderVisibility::PartialOnly => OrderVisibility::PartialOnly,
+        });
+        self.some("profile.order_visibility", "is not a visibility of orders", visibility)
+    }
+
     /// A profile to make.
     pub fn new_profile(&mut self, given: proto::Profile) -> Option<NewProfile> {
         let proto::Profile {
@@ -278,6 +306,8 @@ impl Faults {
             resolved_grace,
             max_open_leads,
             etag: _,
+            order_visibility,
+            assign_partial_orders_only,
         } = given;
         let name = self.name("profile.name", name.as_deref(), 100);
         let role = self.role(role);
@@ -285,7 +315,17 @@ impl Faults {
         let capabilities = self.capabilities(&capabilities);
         let resolved_grace = self.span("profile.resolved_grace", resolved_grace, Duration::ZERO);
         let max_open_leads = self.capacity(max_open_leads);
-        Some(NewProfile { name: name?, role: role?, permissions, capabilities, resolved_grace, max_open_leads })
+        let order_visibility = self.order_visibility(order_visibility);
+        Some(NewProfile {
+            name: name?,
+            role: role?,
+            permissions,
+            capabilities,
+            resolved_grace,
+            max_open_leads,
+            order_visibility: order_visibility?,
+            assign_partial_orders_only: assign_partial_orders_only.unwrap_or(false),
+        })
     }
 
     /// A change of a profile.
@@ -309,6 +349,12 @@ impl Faults {
         }
         if mask.names("max_open_leads", given.max_open_leads.is_some()) {
             patch.max_open_leads = Some(self.capacity(given.max_open_leads));
+        }
+        if mask.names("order_visibility", given.order_visibility != 0) {
+            patch.order_visibility = self.order_visibility(given.order_visibility);
+        }
+        if mask.names("assign_partial_orders_only", given.assign_partial_orders_only.is_some()) {
+            patch.assign_partial_orders_only = Some(given.assign_partial_orders_only.unwrap_or(false));
         }
         patch
     }

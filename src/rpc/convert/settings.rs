@@ -14,13 +14,14 @@ use crate::{
 
 /// Settings as sent.
 pub(in crate::rpc) fn settings(settings: Settings) -> proto::Settings {
-    let Settings { policy, keep_duration, enforce_desks, update_time, version } = settings;
+    let Settings { policy, keep_duration, enforce_desks, resolve_on_completed_order, update_time, version } = settings;
     proto::Settings {
         revocation_policy: policy_kind(policy).into(),
         keep_duration: Some(duration(keep_duration)),
         enforce_desks: Some(enforce_desks),
         update_time: Some(timestamp(update_time)),
         etag: etag::of(version),
+        resolve_on_completed_order: Some(resolve_on_completed_order),
     }
 }
 
@@ -43,7 +44,7 @@ pub(in crate::rpc) fn policy(policy: RevocationPolicy) -> proto::RevocationPolic
     })
 }
 
-const SETTINGS_PATHS: &[&str] = &["revocation_policy", "keep_duration", "enforce_desks"];
+const SETTINGS_PATHS: &[&str] = &["revocation_policy", "keep_duration", "enforce_desks", "resolve_on_completed_order"];
 const SECOND: Duration = Duration::from_secs(1);
 
 impl Faults {
@@ -64,6 +65,9 @@ impl Faults {
         }
         if mask.names("enforce_desks", given.enforce_desks.is_some()) {
             patch.enforce_desks = Some(given.enforce_desks.unwrap_or(true));
+        }
+        if mask.names("resolve_on_completed_order", given.resolve_on_completed_order.is_some()) {
+            patch.resolve_on_completed_order = Some(given.resolve_on_completed_order.unwrap_or(true));
         }
         patch
     }

@@ -11,6 +11,7 @@ pub struct Model {
     pub actor_id: Uuid,
     pub on_behalf_of: Option<Uuid>,
     pub changes: String,
+    pub activity: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

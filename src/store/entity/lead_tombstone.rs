@@ -9,6 +9,7 @@ pub struct Model {
     pub on_behalf_of: Option<Uuid>,
     pub delete_time: i64,
     pub reason: String,
+    pub id: Uuid,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

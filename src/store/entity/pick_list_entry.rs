@@ -9,6 +9,7 @@ pub struct Model {
     pub name: String,
     pub name_key: String,
     pub category: Option<String>,
+    pub code: Option<String>,
     pub disabled: bool,
     pub version: i64,
 }

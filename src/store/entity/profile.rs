@@ -12,6 +12,8 @@ pub struct Model {
     pub capabilities: String,
     pub resolved_grace: Option<i64>,
     pub max_open_leads: Option<i32>,
+    pub order_visibility: String,
+    pub assign_partial_orders_only: bool,
     pub version: i64,
 }
 

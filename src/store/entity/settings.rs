@@ -8,6 +8,7 @@ pub struct Model {
     pub revocation_policy: String,
     pub keep_duration: i64,
     pub enforce_desks: bool,
+    pub resolve_on_completed_order: bool,
     pub update_time: i64,
     pub version: i64,
     pub rights_version: i64,

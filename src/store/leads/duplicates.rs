@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
+};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -101,8 +103,28 @@ impl Existing {
 /// # Errors
 /// The database's.
 pub async fn existing<A>(tx: &Tx, scope: &LeadScope<A>, keys: &[Keys]) -> Result<Existing> {
+    let covered = visible::covers(scope, tx.conn().0.get_database_backend());
+    look(tx, keys, covered).await
+}
+
+/// The scope's leads that a registration can be of: the one that has its external ID, or else those of its e-mail or phone that
+/// have none yet.
+///
+/// # Errors
+/// The database's.
+pub async fn registrable<A>(tx: &Tx, scope: &LeadScope<A>, keys: &Keys) -> Result<Existing> {
+    let by_id = Keys { external_id: keys.external_id.clone(), ..Keys::default() };
+    let registered = existing(tx, scope, &[by_id]).await?;
+    if !registered.0.is_empty() {
+        return Ok(registered);
+    }
+    let by_contact = Keys { external_id: None, ..keys.clone() };
+    let covered = visible::covers(scope, tx.conn().0.get_database_backend());
+    look(tx, &[by_contact], Condition::all().add(covered).add(lead::Column::ExternalId.is_null())).await
+}
+
+async fn look(tx: &Tx, keys: &[Keys], among: Condition) -> Result<Existing> {
     let conn = tx.conn().0;
-    let covered = visible::covers(scope, conn.get_database_backend());
     let mut found = Existing::default();
     for (column, kind) in [
         (lead::Column::ExternalId, MatchKey::ExternalId),
@@ -118,7 +140,7 @@ pub async fn existing<A>(tx: &Tx, scope: &LeadScope<A>, keys: &[Keys]) -> Result
             .select_only()
             .columns([lead::Column::Id, column])
             .filter(column.is_in(wanted))
-            .filter(covered.clone())
+            .filter(among.clone())
             .order_by_asc(lead::Column::Id)
             .into_tuple()
             .all(&conn)

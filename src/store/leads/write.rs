@@ -1,5 +1,7 @@
 //! Changes of leads, each under the scope of its action.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
@@ -8,66 +10,26 @@ use sea_orm::{
 
 use super::{Locked, row::Row, rows};
 use crate::{
-    access::scope::{Acts, Assign, Delete, Discard, Edit, LeadScope, Resolve, Retrieve},
+    access::scope::{Acts, Assign, Delete, Discard, Edit, Resolve, Retrieve},
     model::{
-        ids::{EntryId, UserId},
+        Time,
+        ids::{EntryId, LeadId, UserId},
         lead::{DeletionReason, Lead, LeadState},
+        lead_event::{LeadEvent, LeadEventKind, Was},
         user::Actor,
     },
     store::{
-        Db, Error, Result, Tx,
-        entity::{lead, lead_tombstone},
-        key, micros, visible,
+        Db, Error, Result, Tx, entity::lead, key, lead_access, lead_events, micros, requests, tombstones, visible,
     },
 };
 
-/// A lead to insert.
+/// A lead before a write and after it.
 #[derive(Clone, Debug)]
-pub struct NewRow {
-    /// The lead, whole.
-    pub lead: Lead,
-    /// The stage that its name stands for.
-    pub stage: Option<EntryId>,
-}
-
-/// Rows of one insert: columns times rows must stay below SQLite's 32,766 parameters.
-const ROWS_PER_INSERT: usize = 500;
-
-/// Inserts leads that lie in their creator's EDIT scope.
-///
-/// # Errors
-/// [`Error::OutOfScope`] where one doesn't; [`Error::Unique`] for an external ID that is taken; or the database's.
-pub async fn insert_many(tx: &Tx, creator: &LeadScope<Edit>, new: &[NewRow]) -> Result<()> {
-    if !new.iter().all(|new| creator.covers_new(new.lead.assignee_id, new.lead.group_id)) {
-        return Err(Error::OutOfScope);
-    }
-    for chunk in new.chunks(ROWS_PER_INSERT) {
-        let rows = chunk.iter().map(insert_row).collect::<Result<Vec<_>>>()?;
-        lead::Entity::insert_many(rows).exec_without_returning(&tx.conn().0).await?;
-    }
-    Ok(())
-}
-
-fn insert_row(new: &NewRow) -> Result<lead::ActiveModel> {
-    let lead = &new.lead;
-    Ok(lead::ActiveModel {
-        id: Set(lead.id.uuid()),
-        source: Set(lead.source.word().to_owned()),
-        stage_id: Set(new.stage.map(EntryId::uuid)),
-        assignee_id: Set(lead.assignee_id.map(UserId::uuid)),
-        assigned_by: Set(lead.assigned.map(|(by, _)| by.uuid())),
-        assign_time: Set(lead.assigned.map(|(_, at)| micros(at))),
-        state: Set(lead.state.word().to_owned()),
-        discard_reason_id: Set(None),
-        discard_time: Set(None),
-        disposition_id: Set(None),
-        resolve_time: Set(None),
-        created_by: Set(lead.created_by.uuid()),
-        create_time: Set(micros(lead.create_time)),
-        update_time: Set(micros(lead.update_time)),
-        version: Set(lead.version),
-        ..fields(lead)?
-    })
+pub struct Written<'a> {
+    /// As it was when it was locked.
+    pub before: &'a Lead,
+    /// As it is now.
+    pub after: Lead,
 }
 
 /// Writes the fields of a lead as they are to be; `stage` where it changes too.
@@ -79,11 +41,11 @@ pub async fn set_fields(tx: &Tx, lead: &Locked<Edit>, after: &Lead, stage: Optio
     if let Some(stage) = stage {
         row.stage_id = Set(stage.map(EntryId::uuid));
     }
-    write(tx, lead, row).await
+    write_one(tx, lead, LeadEventKind::Changed, row).await
 }
 
 /// The columns that are a lead's fields. What else it has is written by the change that it belongs to.
-fn fields(lead: &Lead) -> Result<lead::ActiveModel> {
+pub(super) fn fields(lead: &Lead) -> Result<lead::ActiveModel> {
     let Lead {
         external_id,
         name,
@@ -132,37 +94,55 @@ fn fields(lead: &Lead) -> Result<lead::ActiveModel> {
     })
 }
 
-/// Sets a lead aside. Stage and assignee stay, for the day it is retrieved.
+/// Writes that a person has deposited; `first` where it was the first time.
 ///
 /// # Errors
 /// The database's.
-pub async fn set_discarded(tx: &Tx, lead: &Locked<Discard>, reason: EntryId) -> Result<Lead> {
+pub async fn set_deposited(tx: &Tx, lead: &Locked<Edit>, first: Option<Time>) -> Result<Lead> {
+    let mut row = lead::ActiveModel::default();
+    if let Some(first) = first {
+        row.first_deposit_time = Set(Some(micros(first)));
+    }
+    write_one(tx, lead, LeadEventKind::Changed, row).await
+}
+
+/// Sets leads aside. Stage and assignee stay, for the day they are retrieved.
+///
+/// # Errors
+/// The database's.
+pub async fn set_discarded<'a>(tx: &Tx, leads: &[&'a Locked<Discard>], reason: EntryId) -> Result<Vec<Written<'a>>> {
     let row = lead::ActiveModel {
         state: Set(LeadState::Discarded.word().to_owned()),
         discard_reason_id: Set(Some(reason.uuid())),
         discard_time: Set(Some(micros(tx.now()))),
         ..Default::default()
     };
-    write(tx, lead, row).await
+    write(tx, leads, LeadEventKind::Discarded, row).await
 }
 
-/// Brings a lead back, without its assignee where that one may no longer call.
+/// Brings leads back, in no order; without their assignees where those are gone.
 ///
 /// # Errors
 /// The database's.
-pub async fn set_retrieved(tx: &Tx, lead: &Locked<Retrieve>, drop_assignee: bool) -> Result<Lead> {
-    let mut row = lead::ActiveModel {
+pub async fn set_retrieved<'a>(
+    tx: &Tx,
+    leads: &[&'a Locked<Retrieve>],
+    gone: &BTreeSet<UserId>,
+) -> Result<Vec<Written<'a>>> {
+    let (without, with): (Vec<&'a Locked<Retrieve>>, Vec<&'a Locked<Retrieve>>) = leads
+        .iter()
+        .copied()
+        .partition(|lead| lead.lead().assignee_id.is_some_and(|assignee| gone.contains(&assignee)));
+    let row = lead::ActiveModel {
         state: Set(LeadState::Active.word().to_owned()),
         discard_reason_id: Set(None),
         discard_time: Set(None),
         ..Default::default()
     };
-    if drop_assignee {
-        row.assignee_id = Set(None);
-        row.assigned_by = Set(None);
-        row.assign_time = Set(None);
-    }
-    write(tx, lead, row).await
+    let mut written = write(tx, &with, LeadEventKind::Retrieved, row.clone()).await?;
+    let row = lead::ActiveModel { assignee_id: Set(None), assigned_by: Set(None), assign_time: Set(None), ..row };
+    written.extend(write(tx, &without, LeadEventKind::Retrieved, row).await?);
+    Ok(written)
 }
 
 /// Ends the work.
@@ -170,13 +150,24 @@ pub async fn set_retrieved(tx: &Tx, lead: &Locked<Retrieve>, drop_assignee: bool
 /// # Errors
 /// The database's.
 pub async fn set_resolved(tx: &Tx, lead: &Locked<Resolve>, disposition: EntryId) -> Result<Lead> {
-    let row = lead::ActiveModel {
+    write_one(tx, lead, LeadEventKind::Resolved, resolved(tx, disposition)).await
+}
+
+/// Ends the work since an order was completed: who may record that needn't hold RESOLVE.
+///
+/// # Errors
+/// The database's.
+pub async fn set_resolved_by_sale(tx: &Tx, lead: &Locked<Edit>, disposition: EntryId) -> Result<Lead> {
+    write_one(tx, lead, LeadEventKind::Resolved, resolved(tx, disposition)).await
+}
+
+fn resolved(tx: &Tx, disposition: EntryId) -> lead::ActiveModel {
+    lead::ActiveModel {
         state: Set(LeadState::Resolved.word().to_owned()),
         disposition_id: Set(Some(disposition.uuid())),
         resolve_time: Set(Some(micros(tx.now()))),
         ..Default::default()
-    };
-    write(tx, lead, row).await
+    }
 }
 
 /// Takes the work up again.
@@ -184,7 +175,7 @@ pub async fn set_resolved(tx: &Tx, lead: &Locked<Resolve>, disposition: EntryId)
 /// # Errors
 /// The database's.
 pub async fn set_active(tx: &Tx, lead: &Locked<Resolve>) -> Result<Lead> {
-    write(tx, lead, active()).await
+    write_one(tx, lead, LeadEventKind::Reopened, active()).await
 }
 
 /// Gives a lead to a user, or to nobody; the work on a given one is taken up again.
@@ -199,7 +190,7 @@ pub async fn set_assignee(tx: &Tx, lead: &Locked<Assign>, assignee: Option<UserI
         assign_time: Set(assignee.map(|_| micros(tx.now()))),
         ..base
     };
-    write(tx, lead, row).await
+    write_one(tx, lead, LeadEventKind::Assigned, row).await
 }
 
 fn active() -> lead::ActiveModel {
@@ -211,46 +202,76 @@ fn active() -> lead::ActiveModel {
     }
 }
 
-/// Erases a lead and, by the foreign keys, every record of it; leaves a tombstone without personal data.
+/// Erases leads and every record of them: by the foreign keys, and what was kept of answers; leaves tombstones without personal
+/// data.
 ///
 /// # Errors
 /// The database's.
-pub async fn delete(tx: &Tx, lead: &Locked<Delete>, by: Actor, reason: DeletionReason) -> Result<()> {
+pub async fn delete(tx: &Tx, leads: &[&Locked<Delete>], by: Actor, reason: DeletionReason) -> Result<()> {
+    let Some(first) = leads.first() else { return Ok(()) };
     let conn = tx.conn().0;
+    let ids: Vec<LeadId> = leads.iter().map(|lead| lead.lead().id).collect();
+    let mut access = lead_access::of_leads(tx, &ids).await?;
     let done = lead::Entity::delete_many()
-        .filter(lead::Column::Id.eq(lead.lead().id.uuid()))
-        .filter(visible::covers(lead.scope(), conn.get_database_backend()))
+        .filter(lead::Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .filter(visible::covers(first.scope(), conn.get_database_backend()))
         .exec(&conn)
         .await?;
-    if done.rows_affected != 1 {
+    if done.rows_affected != leads.len() as u64 {
         return Err(Error::Conflict(None));
     }
-    let tombstone = lead_tombstone::ActiveModel {
-        lead_id: Set(lead.lead().id.uuid()),
-        deleted_by: Set(by.id.uuid()),
-        on_behalf_of: Set(by.on_behalf_of.map(UserId::uuid)),
-        delete_time: Set(micros(tx.now())),
-        reason: Set(reason.word().to_owned()),
-    };
-    lead_tombstone::Entity::insert(tombstone).exec_without_returning(&conn).await?;
+    tombstones::leave(tx, &ids, by, reason).await?;
+    requests::forget_leads(tx, &ids).await?;
+    tx.erases();
+    for lead in leads {
+        let before = lead.lead();
+        let rows = access.remove(&before.id).unwrap_or_default();
+        let rows: BTreeMap<_, _> = rows.into_iter().map(|row| (row.user_id, Some(row))).collect();
+        let (was, kind) = (Some(Was::of(before)), LeadEventKind::Deleted);
+        lead_events::note(tx, LeadEvent { lead_id: before.id, kind, was, rows });
+    }
     Ok(())
 }
 
-/// Writes under the next version, where the scope still covers the row, and reads back in the same transaction.
-async fn write<A: Acts>(tx: &Tx, lead: &Locked<A>, mut row: lead::ActiveModel) -> Result<Lead> {
+async fn write_one<A: Acts>(tx: &Tx, lead: &Locked<A>, kind: LeadEventKind, row: lead::ActiveModel) -> Result<Lead> {
+    let written = write(tx, &[lead], kind, row).await?.pop();
+    Ok(written.ok_or(Error::Corrupt("lead"))?.after)
+}
+
+/// Writes leads that were locked together under their next versions, where the scope still covers their rows, and reads them back
+/// in the same transaction.
+async fn write<'a, A: Acts>(
+    tx: &Tx,
+    leads: &[&'a Locked<A>],
+    kind: LeadEventKind,
+    mut row: lead::ActiveModel,
+) -> Result<Vec<Written<'a>>> {
+    let Some(first) = leads.first() else { return Ok(Vec::new()) };
     let conn = tx.conn().0;
+    let these = lead::Column::Id.is_in(leads.iter().map(|lead| lead.lead().id.uuid()));
     row.update_time = Set(micros(tx.now()));
     let done = lead::Entity::update_many()
         .set(row)
         .col_expr(lead::Column::Version, lead::Column::Version.into_expr().add(Expr::val(1_i64)))
-        .filter(lead::Column::Id.eq(lead.lead().id.uuid()))
-        .filter(lead::Column::Version.eq(lead.lead().version))
-        .filter(visible::covers(lead.scope(), conn.get_database_backend()))
+        .filter(these.clone())
+        .filter(visible::covers(first.scope(), conn.get_database_backend()))
         .exec(&conn)
         .await?;
-    if done.rows_affected != 1 {
+    if done.rows_affected != leads.len() as u64 {
         return Err(Error::Conflict(None));
     }
-    let row = rows().filter(lead::Column::Id.eq(lead.lead().id.uuid())).into_model::<Row>().one(&conn).await?;
-    row.ok_or(Error::Corrupt("lead"))?.read()
+    let rows = rows().filter(these).into_model::<Row>().all(&conn).await?;
+    let now = rows.into_iter().map(|row| row.read().map(|lead| (lead.id, lead)));
+    let mut now = now.collect::<Result<HashMap<LeadId, Lead>>>()?;
+    let mut written = Vec::with_capacity(leads.len());
+    for lead in leads {
+        let before = lead.lead();
+        // Whoever holds a lead as it was before an earlier write would undo that one.
+        let next = now.remove(&before.id).filter(|after| after.version == before.version + 1);
+        let after = next.ok_or(Error::Conflict(None))?;
+        let event = LeadEvent { lead_id: before.id, kind, was: Some(Was::of(before)), rows: BTreeMap::new() };
+        lead_events::note(tx, event);
+        written.push(Written { before, after });
+    }
+    Ok(written)
 }

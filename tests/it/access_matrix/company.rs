@@ -1,4 +1,7 @@
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use leadward::proto::{
     AccessLevel, CreateApiTokenRequest, CreatePickListEntryRequest, DeactivateUserRequest, GetUserRequest, GrantMode,
@@ -11,6 +14,13 @@ use crate::support::{Caller, TestServer, groups_permission, permission, profile}
 /// The kinds of leads, seen from the pre-seller.
 pub const LEADS: [&str; 8] = ["own", "granted", "view-only", "in group", "foreign", "discarded", "resolved", "absent"];
 
+/// One of the company's leads, and the one order that it has.
+#[derive(Clone)]
+pub struct Fixture {
+    pub id: String,
+    pub order_id: String,
+}
+
 /// A company with one caller of each kind, and leads of each kind on demand.
 pub struct Company {
     pub t: TestServer,
@@ -21,7 +31,7 @@ pub struct Company {
     manager: Caller,
     pre_seller: Caller,
     /// One lead of each kind, which is never changed.
-    fixtures: Vec<(&'static str, String)>,
+    fixtures: Vec<(&'static str, Fixture)>,
     made: AtomicU32,
 }
 
@@ -43,8 +53,8 @@ impl Company {
         let (fixtures, made) = (Vec::new(), AtomicU32::new(0));
         let mut company = Self { t, people, receiver, group_id, manager, pre_seller, fixtures, made };
         for kind in LEADS {
-            let lead_id = company.new_lead(kind).await;
-            company.fixtures.push((kind, lead_id));
+            let lead = company.new_lead(kind).await;
+            company.fixtures.push((kind, lead));
         }
         company
     }
@@ -55,7 +65,7 @@ impl Company {
     }
 
     /// A lead of a kind: a fresh one, but for calls that change nothing.
-    pub async fn lead(&self, kind: &str, method: &str) -> String {
+    pub async fn lead(&self, kind: &str, method: &str) -> Fixture {
         if ["Get", "BatchGet", "List", "Check", "BatchCheck", "Explain"].iter().any(|prefix| method.starts_with(prefix))
         {
             let fixture = self.fixtures.iter().find(|(fixture, _)| *fixture == kind);
@@ -64,15 +74,19 @@ impl Company {
         self.new_lead(kind).await
     }
 
-    async fn new_lead(&self, kind: &str) -> String {
+    async fn new_lead(&self, kind: &str) -> Fixture {
         let (t, admin, name) = (&self.t, self.t.admin(), self.fresh("lead"));
         let lead: Lead = match kind {
             "own" | "discarded" | "resolved" => t.lead_of(&name, &self.pre_seller).await,
             "granted" | "view-only" | "foreign" => t.lead_of(&name, &self.manager).await,
             "in group" => t.lead_in(&name, &self.group_id).await,
-            "absent" => return Uuid::now_v7().to_string(),
+            "absent" => {
+                let (id, order_id) = (Uuid::now_v7().to_string(), Uuid::now_v7().to_string());
+                return Fixture { id, order_id };
+            }
             other => panic!("no such kind of lead: {other}"),
         };
+        let order_id = admin.place_order(&lead.id, "N-7").await.unwrap().id;
         match kind {
             "granted" => {
                 admin.grant(&lead.id, &self.pre_seller, GrantMode::Full).await.unwrap();
@@ -88,12 +102,13 @@ impl Company {
             }
             _ => {}
         }
-        lead.id
+        Fixture { id: lead.id, order_id }
     }
 
     /// Which of the unchanged leads are among these.
-    pub fn kinds(&self, leads: &[Lead]) -> String {
-        let found = self.fixtures.iter().filter(|(_, id)| leads.iter().any(|lead| lead.id == *id));
+    pub fn kinds<'a>(&self, lead_ids: impl Iterator<Item = &'a String>) -> String {
+        let lead_ids: BTreeSet<&String> = lead_ids.collect();
+        let found = self.fixtures.iter().filter(|(_, fixture)| lead_ids.contains(&fixture.id));
         let kinds: Vec<_> = found.map(|(kind, _)| *kind).collect();
         if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") }
     }
@@ -125,7 +140,13 @@ impl Company {
 
     pub async fn spare_entry(&self) -> PickListEntry {
         let entry = Some(self.stage());
-        let made = self.t.admin().leads().create_pick_list_entry(CreatePickListEntryRequest { entry }).await.unwrap();
+        let made = self
+            .t
+            .admin()
+            .leads()
+            .create_pick_list_entry(CreatePickListEntryRequest { entry, ..Default::default() })
+            .await
+            .unwrap();
         made.into_inner().entry.unwrap()
     }
 
@@ -140,7 +161,7 @@ impl Company {
 }
 
 async fn deactivate(t: &TestServer, user_id: &str) {
-    let request = DeactivateUserRequest { user_id: user_id.to_owned() };
+    let request = DeactivateUserRequest { user_id: user_id.to_owned(), ..Default::default() };
     t.admin().directory().deactivate_user(request).await.unwrap();
 }
 

@@ -6,12 +6,12 @@ use leadward::proto::{
     AccessCheck, AccessLevel, AddGroupMembersRequest, BatchCheckAccessRequest, CreateApiTokenRequest,
     CreateGroupRequest, CreateLeadRequest, CreatePickListEntryRequest, CreateProfileRequest, CreateUserRequest,
     DeactivateUserRequest, DeleteGroupRequest, DeleteProfileRequest, GetEffectivePermissionsRequest, GetProfileRequest,
-    GetSettingsRequest, GetUserPermissionsRequest, GetUserRequest, Group, ImportRow, LeadAction, ListApiTokensRequest,
-    ListAssignedLeadsRequest, ListGroupsRequest, ListPermissionChangesRequest, ListPickListEntriesRequest,
-    ListProfilesRequest, ListUsersRequest, PickListEntry, Profile, ReactivateUserRequest, RemoveGroupMembersRequest,
-    RevokeApiTokenRequest, Role, Settings, UpdateGroupRequest, UpdatePickListEntryRequest, UpdateProfileRequest,
-    UpdateSettingsRequest, UpdateUserPermissionsRequest, UpdateUserRequest, User, WhoAmIRequest,
-    access_check_result::Outcome,
+    GetSettingsRequest, GetUserPermissionsRequest, GetUserRequest, Group, ImportRow, Lead, LeadAction,
+    ListApiTokensRequest, ListAssignedLeadsRequest, ListGroupsRequest, ListOrdersRequest, ListPermissionChangesRequest,
+    ListPickListEntriesRequest, ListProfilesRequest, ListUsersRequest, PickListEntry, Profile, ReactivateUserRequest,
+    RemoveGroupMembersRequest, RevokeApiTokenRequest, Role, Settings, UpdateGroupRequest, UpdatePickListEntryRequest,
+    UpdateProfileRequest, UpdateSettingsRequest, UpdateUserPermissionsRequest, UpdateUserRequest, User,
+    WatchLeadsRequest, WhoAmIRequest, access_check_result::Outcome,
 };
 use tonic::Status;
 
@@ -51,27 +51,37 @@ pub async fn call(method: &str, variant: &str, caller: &Caller, company: &Compan
         }
         "ListLeads" => {
             let action = LeadAction::from_str_name(&format!("LEAD_ACTION_{variant}")).unwrap();
-            return Ok(company.kinds(&caller.list_leads(action).await?));
+            return Ok(company.kinds(caller.list_leads(action).await?.iter().map(|lead| &lead.id)));
         }
+        "RegisterLead" => {
+            let lead = Lead { external_id: Some(company.fresh("platform")), ..named("registered") };
+            caller.register(lead).await.map(drop)
+        }
+        "ListDeletedLeads" => caller.deleted_leads(0).await.map(drop),
         "ImportLeads" => {
             let lead = Some(named(&company.fresh("lead")));
             let results = caller.import(vec![ImportRow { row_number: 1, lead, ..ImportRow::default() }]).await?;
             results[0].error.as_ref().map_or(Ok(()), |error| Err(item_status(error)))
         }
+        "ExportLeads" => return Ok(company.kinds(caller.export().await?.iter().map(|lead| &lead.id))),
+        "WatchLeads" => {
+            let mut answers = leads.watch_leads(WatchLeadsRequest::default()).await?.into_inner();
+            answers.message().await.map(|answer| assert!(answer.is_some(), "a watch begins with an answer"))
+        }
         "CreatePickListEntry" => {
             let entry = Some(company.stage());
-            leads.create_pick_list_entry(CreatePickListEntryRequest { entry }).await.map(drop)
+            leads.create_pick_list_entry(CreatePickListEntryRequest { entry, ..Default::default() }).await.map(drop)
         }
         "UpdatePickListEntry" => {
             let id = company.spare_entry().await.id;
             let entry = Some(PickListEntry { id, disabled: Some(true), ..PickListEntry::default() });
-            leads.update_pick_list_entry(UpdatePickListEntryRequest { entry, update_mask: None }).await.map(drop)
+            leads.update_pick_list_entry(UpdatePickListEntryRequest { entry, ..Default::default() }).await.map(drop)
         }
         "ListPickListEntries" => leads.list_pick_list_entries(ListPickListEntriesRequest::default()).await.map(drop),
 
         "CreateProfile" => {
             let profile = Some(profile(&company.fresh("profile"), Role::Agent));
-            permissions.create_profile(CreateProfileRequest { profile }).await.map(drop)
+            permissions.create_profile(CreateProfileRequest { profile, ..Default::default() }).await.map(drop)
         }
         "GetProfile" => {
             let profile_id = if variant == "self" {
@@ -91,7 +101,7 @@ pub async fn call(method: &str, variant: &str, caller: &Caller, company: &Compan
         }
         "DeleteProfile" => {
             let profile_id = company.spare_profile().await.id;
-            permissions.delete_profile(DeleteProfileRequest { profile_id, etag: String::new() }).await.map(drop)
+            permissions.delete_profile(DeleteProfileRequest { profile_id, ..Default::default() }).await.map(drop)
         }
         "GetUserPermissions" => permissions.get_user_permissions(GetUserPermissionsRequest { user_id }).await.map(drop),
         "UpdateUserPermissions" => {
@@ -112,7 +122,8 @@ pub async fn call(method: &str, variant: &str, caller: &Caller, company: &Compan
         "BatchCheckAccess" => {
             let mut checks = Vec::new();
             for kind in LEADS {
-                checks.push(AccessCheck { action: LeadAction::Edit.into(), lead_id: company.lead(kind, method).await });
+                let lead_id = company.lead(kind, method).await.id;
+                checks.push(AccessCheck { action: LeadAction::Edit.into(), lead_id });
             }
             let results =
                 permissions.batch_check_access(BatchCheckAccessRequest { user_id, checks }).await?.into_inner();
@@ -132,56 +143,69 @@ pub async fn call(method: &str, variant: &str, caller: &Caller, company: &Compan
         "GetSettings" => permissions.get_settings(GetSettingsRequest {}).await.map(drop),
         "UpdateSettings" => {
             let settings = Some(Settings { enforce_desks: Some(true), ..Settings::default() });
-            permissions.update_settings(UpdateSettingsRequest { settings, update_mask: None }).await.map(drop)
+            permissions.update_settings(UpdateSettingsRequest { settings, ..Default::default() }).await.map(drop)
         }
 
         "ListAssignedLeads" => {
             let request = ListAssignedLeadsRequest { user_id, page_size: 1000, ..ListAssignedLeadsRequest::default() };
-            return Ok(company.kinds(&assignments.list_assigned_leads(request).await?.into_inner().leads));
+            let leads = assignments.list_assigned_leads(request).await?.into_inner().leads;
+            return Ok(company.kinds(leads.iter().map(|lead| &lead.id)));
+        }
+
+        "ListOrders" => {
+            let request = ListOrdersRequest { page_size: 1000, ..ListOrdersRequest::default() };
+            let orders = caller.orders().list_orders(request).await?.into_inner().orders;
+            return Ok(company.kinds(orders.iter().map(|order| &order.lead_id)));
         }
 
         "WhoAmI" => directory.who_am_i(WhoAmIRequest {}).await.map(drop),
         "CreateUser" => {
             let profile_id = Some(company.t.profile_id("pre-sales").await);
             let user = Some(User { name: Some(company.fresh("user")), profile_id, ..User::default() });
-            directory.create_user(CreateUserRequest { user }).await.map(drop)
+            directory.create_user(CreateUserRequest { user, ..Default::default() }).await.map(drop)
         }
         "GetUser" => directory.get_user(GetUserRequest { user_id }).await.map(drop),
         "ListUsers" => directory.list_users(ListUsersRequest::default()).await.map(drop),
         "UpdateUser" => {
             let user = Some(User { id: user_id, name: Some(company.fresh("renamed")), ..User::default() });
-            directory.update_user(UpdateUserRequest { user, update_mask: None }).await.map(drop)
+            directory.update_user(UpdateUserRequest { user, ..Default::default() }).await.map(drop)
         }
         "DeactivateUser" => {
             let user_id = if variant == "self" { user_id } else { company.spare_user().await };
-            directory.deactivate_user(DeactivateUserRequest { user_id }).await.map(drop)
+            directory.deactivate_user(DeactivateUserRequest { user_id, ..Default::default() }).await.map(drop)
         }
         "ReactivateUser" => {
             let user_id = company.spare_user().await;
             company.deactivate(&user_id).await;
-            directory.reactivate_user(ReactivateUserRequest { user_id }).await.map(drop)
+            directory.reactivate_user(ReactivateUserRequest { user_id, ..Default::default() }).await.map(drop)
         }
         "CreateGroup" => {
             let group = Some(Group { name: Some(company.fresh("group")), ..Group::default() });
-            directory.create_group(CreateGroupRequest { group }).await.map(drop)
+            directory.create_group(CreateGroupRequest { group, ..Default::default() }).await.map(drop)
         }
         "UpdateGroup" => {
             let id = company.t.group(&company.fresh("group"), &[]).await;
             let group = Some(Group { id, name: Some(company.fresh("group")), ..Group::default() });
-            directory.update_group(UpdateGroupRequest { group, update_mask: None }).await.map(drop)
+            directory.update_group(UpdateGroupRequest { group, ..Default::default() }).await.map(drop)
         }
         "ListGroups" => directory.list_groups(ListGroupsRequest::default()).await.map(drop),
         "DeleteGroup" => {
             let group_id = company.t.group(&company.fresh("group"), &[]).await;
-            directory.delete_group(DeleteGroupRequest { group_id }).await.map(drop)
+            directory.delete_group(DeleteGroupRequest { group_id, ..Default::default() }).await.map(drop)
         }
         "AddGroupMembers" => {
             let (group_id, user_ids) = (company.group_id.clone(), vec![user_id]);
-            directory.add_group_members(AddGroupMembersRequest { group_id, user_ids }).await.map(drop)
+            directory
+                .add_group_members(AddGroupMembersRequest { group_id, user_ids, ..Default::default() })
+                .await
+                .map(drop)
         }
         "RemoveGroupMembers" => {
             let (group_id, user_ids) = (company.group_id.clone(), vec![user_id]);
-            directory.remove_group_members(RemoveGroupMembersRequest { group_id, user_ids }).await.map(drop)
+            directory
+                .remove_group_members(RemoveGroupMembersRequest { group_id, user_ids, ..Default::default() })
+                .await
+                .map(drop)
         }
         "CreateApiToken" => {
             let request = CreateApiTokenRequest { user_id, ..CreateApiTokenRequest::default() };
@@ -193,7 +217,7 @@ pub async fn call(method: &str, variant: &str, caller: &Caller, company: &Compan
         }
         "RevokeApiToken" => {
             let api_token_id = company.spare_token(user_id).await;
-            directory.revoke_api_token(RevokeApiTokenRequest { api_token_id }).await.map(drop)
+            directory.revoke_api_token(RevokeApiTokenRequest { api_token_id, ..Default::default() }).await.map(drop)
         }
         unknown => panic!("add {unknown} to the access matrix"),
     };

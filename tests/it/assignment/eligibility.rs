@@ -25,7 +25,7 @@ on_both_databases! {
     async fn a_deactivated_user_gets_no_leads_and_keeps_their_old_ones(t: TestServer) {
         let ana = t.agent("ana").await;
         let old = t.lead_of("old", &ana).await;
-        let request = DeactivateUserRequest { user_id: ana.id.clone() };
+        let request = DeactivateUserRequest { user_id: ana.id.clone(), ..Default::default() };
         t.admin().directory().deactivate_user(request).await.unwrap();
         assert_ineligible(&t, &t.lead("new").await, &ana, "USER_DEACTIVATED").await;
         assert_eq!(t.admin().get_lead(&old.id).await.unwrap().assignee_id, ana.id);
@@ -77,7 +77,7 @@ on_both_databases! {
         let rita = t.agent("rita").await;
         seat(&t, &rita, Desk::Retention).await;
         let settings = Some(Settings { enforce_desks: Some(false), ..Settings::default() });
-        let request = UpdateSettingsRequest { settings, update_mask: None };
+        let request = UpdateSettingsRequest { settings, ..Default::default() };
         t.admin().permissions().update_settings(request).await.unwrap();
         t.admin().assign(&t.lead("lead").await.id, &rita).await.unwrap();
     }

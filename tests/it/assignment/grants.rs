@@ -87,6 +87,7 @@ on_both_databases! {
             user_id: ana.id.clone(),
             mode: GrantMode::Full.into(),
             expire_time: Some(seconds_from_now(3)),
+            ..Default::default()
         };
         t.admin().assignments().grant_lead_access(request.clone()).await.unwrap();
         ana.get_lead(&lead.id).await.unwrap();
@@ -114,7 +115,7 @@ on_both_databases! {
         refused(kim.grant(&lead.id, &t.admin(), GrantMode::Full).await, ErrorReason::RoleNotBelow);
         kim.grant(&lead.id, &ana, GrantMode::Full).await.unwrap();
 
-        let request = DeactivateUserRequest { user_id: ana.id.clone() };
+        let request = DeactivateUserRequest { user_id: ana.id.clone(), ..Default::default() };
         t.admin().directory().deactivate_user(request).await.unwrap();
         let status = refused(kim.grant(&lead.id, &ana, GrantMode::Full).await, ErrorReason::IneligibleAssignee);
         assert_eq!(fact(&status, "cause"), "USER_DEACTIVATED");
@@ -137,6 +138,7 @@ on_both_databases! {
             user_id: ana.id.clone(),
             mode: GrantMode::Full.into(),
             expire_time: Some(seconds_from_now(seconds)),
+            ..Default::default()
         };
         let for_a_minute = GrantLeadAccessRequest { user_id: kim.id.clone(), ..until(60) };
         t.admin().assignments().grant_lead_access(for_a_minute).await.unwrap();

@@ -34,7 +34,7 @@ async fn rename(caller: &Caller, lead: &Lead) -> Result<Lead, Status> {
 async fn set_policy(t: &TestServer, policy: RevocationPolicy, keep_seconds: Option<i64>) {
     let keep_duration = keep_seconds.map(seconds);
     let settings = Some(Settings { revocation_policy: policy.into(), keep_duration, ..Settings::default() });
-    t.admin().permissions().update_settings(UpdateSettingsRequest { settings, update_mask: None }).await.unwrap();
+    t.admin().permissions().update_settings(UpdateSettingsRequest { settings, ..Default::default() }).await.unwrap();
 }
 
 on_both_databases! {

@@ -1,10 +1,10 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use leadward::proto::{
     BatchGetLeadsRequest, CreateLeadRequest, CreatePickListEntryRequest, DeleteLeadRequest, DiscardLeadRequest,
     DispositionCategory, GetLeadRequest, ImportLeadsRequest, ImportOptions, ImportResult, ImportRow, Lead,
-    LeadMatchKey, ListLeadHistoryRequest, ListLeadsRequest, ListPickListEntriesRequest, PickList, PickListEntry,
-    ReopenLeadRequest, RetrieveLeadRequest, UpdateLeadRequest, UpdatePickListEntryRequest,
+    LeadMatchKey, ListLeadsRequest, ListPickListEntriesRequest, PickList, PickListEntry, ReopenLeadRequest,
+    RetrieveLeadRequest, UpdateLeadRequest, UpdatePickListEntryRequest,
 };
 use prost_types::Timestamp;
 use tonic::Status;
@@ -13,10 +13,10 @@ use super::{Table, UNKNOWN, bad, long, mask, x};
 use crate::support::{Caller, item_status, named};
 
 /// A time that no clock shows.
-const NEVER: Timestamp = Timestamp { seconds: 0, nanos: -1 };
+pub const NEVER: Timestamp = Timestamp { seconds: 0, nanos: -1 };
 
 /// Wrong in every field that a caller can set.
-fn bad_lead() -> Lead {
+pub fn bad_lead() -> Lead {
     Lead {
         external_id: Some(long(129)),
         name: Some(long(201)),
@@ -25,7 +25,7 @@ fn bad_lead() -> Lead {
         country: Some("ZZ".to_owned()),
         locale: Some("not a locale".to_owned()),
         campaign: Some(long(201)),
-        attributes: HashMap::from([("not a name".to_owned(), x())]),
+        attributes: BTreeMap::from([("not a name".to_owned(), x())]),
         stage: Some(long(101)),
         next_contact_time: Some(NEVER),
         group_id: Some(x()),
@@ -41,7 +41,7 @@ fn leads_with_one_fault() -> Vec<(&'static str, Lead)> {
     let country = |text: &str| ("lead.country", Lead { country: Some(text.to_owned()), ..named("Ana") });
     let locale = |text: &str| ("lead.locale", Lead { locale: Some(text.to_owned()), ..named("Ana") });
     let attributes = |attributes| ("lead.attributes", Lead { attributes, ..named("Ana") });
-    let attribute = |name: &str, value: String| attributes(HashMap::from([(name.to_owned(), value)]));
+    let attribute = |name: &str, value: String| attributes(BTreeMap::from([(name.to_owned(), value)]));
     let time = |time| ("lead.next_contact_time", Lead { next_contact_time: Some(time), ..named("Ana") });
     vec![
         ("lead", Lead { campaign: Some("spring".to_owned()), ..Lead::default() }),
@@ -90,7 +90,7 @@ pub async fn ask(admin: &Caller, table: &mut Table) {
         table,
         client,
         create_lead,
-        CreateLeadRequest { lead, on_duplicate: UNKNOWN, match_keys },
+        CreateLeadRequest { lead, on_duplicate: UNKNOWN, match_keys, request_id: x() },
         [
             "lead.external_id",
             "lead.name",
@@ -107,6 +107,7 @@ pub async fn ask(admin: &Caller, table: &mut Table) {
             "on_duplicate",
             "match_keys[0]",
             "match_keys[1]",
+            "request_id",
         ]
     );
     bad!(table, client, create_lead, CreateLeadRequest::default(), ["lead"]);
@@ -127,7 +128,7 @@ pub async fn ask(admin: &Caller, table: &mut Table) {
         table,
         client,
         update_lead,
-        UpdateLeadRequest { lead: lead.clone(), update_mask: None },
+        UpdateLeadRequest { lead: lead.clone(), request_id: x(), ..Default::default() },
         [
             "lead.id",
             "lead.external_id",
@@ -141,22 +142,23 @@ pub async fn ask(admin: &Caller, table: &mut Table) {
             "lead.stage",
             "lead.next_contact_time",
             "lead.group_id",
+            "request_id",
         ]
     );
-    let request = UpdateLeadRequest { lead: lead.clone(), update_mask: mask("email") };
+    let request = UpdateLeadRequest { lead: lead.clone(), update_mask: mask("email"), ..Default::default() };
     bad!(table, client, update_lead, request, ["lead.id", "lead.email"]);
-    let request = UpdateLeadRequest { lead, update_mask: mask("assignee_id") };
+    let request = UpdateLeadRequest { lead, update_mask: mask("assignee_id"), ..Default::default() };
     bad!(table, client, update_lead, request, ["lead.id", "update_mask"]);
 
-    let request = DiscardLeadRequest { lead_id: x(), ..Default::default() };
-    bad!(table, client, discard_lead, request, ["lead_id", "reason"]);
-    bad!(table, client, retrieve_lead, RetrieveLeadRequest { lead_id: x(), etag: x() }, ["lead_id"]);
-    bad!(table, client, reopen_lead, ReopenLeadRequest::default(), ["lead_id"]);
+    let request = DiscardLeadRequest { lead_id: x(), request_id: x(), ..Default::default() };
+    bad!(table, client, discard_lead, request, ["lead_id", "reason", "request_id"]);
+    let request = RetrieveLeadRequest { lead_id: x(), etag: x(), request_id: x() };
+    bad!(table, client, retrieve_lead, request, ["lead_id", "request_id"]);
+    let request = ReopenLeadRequest { request_id: x(), ..Default::default() };
+    bad!(table, client, reopen_lead, request, ["lead_id", "request_id"]);
     bad!(table, client, delete_lead, DeleteLeadRequest::default(), ["lead_id", "reason"]);
-    let request = DeleteLeadRequest { lead_id: x(), reason: UNKNOWN, etag: x() };
-    bad!(table, client, delete_lead, request, ["lead_id", "reason"]);
-    let request = ListLeadHistoryRequest { lead_id: x(), page_size: -1, ..Default::default() };
-    bad!(table, client, list_lead_history, request, ["lead_id", "page_size"]);
+    let request = DeleteLeadRequest { lead_id: x(), reason: UNKNOWN, request_id: x(), ..Default::default() };
+    bad!(table, client, delete_lead, request, ["lead_id", "reason", "request_id"]);
 
     ask_about_imports(admin, table).await;
     ask_about_pick_lists(admin, table).await;
@@ -192,9 +194,19 @@ async fn ask_about_imports(admin: &Caller, table: &mut Table) {
     table.expect("import_leads", import(admin, None, vec![row.clone()]).await, &fields);
     table.expect("import_leads", import(admin, None, vec![ImportRow::default()]).await, &["lead"]);
     table.expect("import_leads", import(admin, None, vec![row; 1001]).await, &["rows"]);
-    let options = ImportOptions { on_duplicate: UNKNOWN, match_keys: vec![LeadMatchKey::Email.into(), 0] };
+    let options =
+        ImportOptions { on_duplicate: UNKNOWN, match_keys: vec![LeadMatchKey::Email.into(), 0], ..Default::default() };
     let fields = ["options.on_duplicate", "options.match_keys[1]"];
     table.expect("import_leads", import(admin, Some(options), vec![]).await, &fields);
+    for import_id in [long(129), " ".to_owned()] {
+        let options = ImportOptions { on_duplicate: UNKNOWN, import_id, ..Default::default() };
+        let fields = ["options.on_duplicate", "options.import_id"];
+        table.expect("import_leads", import(admin, Some(options), vec![]).await, &fields);
+    }
+    let options = ImportOptions { import_id: "backwards".to_owned(), ..Default::default() };
+    let row = |row_number| ImportRow { row_number, lead: Some(named("Ana")), ..ImportRow::default() };
+    let backwards = import(admin, Some(options), vec![row(2), row(1)]).await;
+    table.expect("import_leads", backwards, &["rows[1].row_number"]);
     for (field, row) in [
         ("assignee_email", ImportRow { assignee_email: "nobody@example.com".to_owned(), ..ImportRow::default() }),
         ("group_name", ImportRow { group_name: "nowhere".to_owned(), ..ImportRow::default() }),
@@ -206,10 +218,14 @@ async fn ask_about_imports(admin: &Caller, table: &mut Table) {
 
 async fn ask_about_pick_lists(admin: &Caller, table: &mut Table) {
     let mut client = admin.leads();
-    bad!(table, client, create_pick_list_entry, CreatePickListEntryRequest::default(), ["entry.list", "entry.name"]);
+    let request = CreatePickListEntryRequest { request_id: x(), ..Default::default() };
+    bad!(table, client, create_pick_list_entry, request, ["entry.list", "entry.name", "request_id"]);
     let entry = |list: PickList, category: DispositionCategory| {
         let (list, category, name) = (list.into(), category.into(), Some(long(101)));
-        CreatePickListEntryRequest { entry: Some(PickListEntry { list, category, name, ..PickListEntry::default() }) }
+        CreatePickListEntryRequest {
+            entry: Some(PickListEntry { list, category, name, ..PickListEntry::default() }),
+            ..Default::default()
+        }
     };
     for request in [
         entry(PickList::Disposition, DispositionCategory::Unspecified),
@@ -219,9 +235,9 @@ async fn ask_about_pick_lists(admin: &Caller, table: &mut Table) {
         bad!(table, client, create_pick_list_entry, request, ["entry.name", "entry.category"]);
     }
     let entry = Some(PickListEntry { id: x(), name: Some(" ".to_owned()), ..PickListEntry::default() });
-    let request = UpdatePickListEntryRequest { entry: entry.clone(), update_mask: None };
-    bad!(table, client, update_pick_list_entry, request, ["entry.id", "entry.name"]);
-    let request = UpdatePickListEntryRequest { entry, update_mask: mask("list") };
+    let request = UpdatePickListEntryRequest { entry: entry.clone(), request_id: x(), ..Default::default() };
+    bad!(table, client, update_pick_list_entry, request, ["entry.id", "entry.name", "request_id"]);
+    let request = UpdatePickListEntryRequest { entry, update_mask: mask("list"), ..Default::default() };
     bad!(table, client, update_pick_list_entry, request, ["entry.id", "update_mask"]);
     let request = ListPickListEntriesRequest { list: UNKNOWN, page_size: -1, ..Default::default() };
     bad!(table, client, list_pick_list_entries, request, ["list", "page_size"]);

@@ -79,13 +79,14 @@ on_both_databases! {
         refused(as_ana.get_lead(&lead.id).await, ErrorReason::LeadNotFound);
 
         as_bo.list_leads(LeadAction::View).await.unwrap();
-        t.admin().directory().deactivate_user(DeactivateUserRequest { user_id: bo.id.clone() }).await.unwrap();
+        let request = DeactivateUserRequest { user_id: bo.id.clone(), ..Default::default() };
+        t.admin().directory().deactivate_user(request).await.unwrap();
         refused(as_bo.list_leads(LeadAction::View).await, ErrorReason::NotAuthenticated);
 
         as_cy.list_leads(LeadAction::View).await.unwrap();
         let gateways = Profile { id: t.profile_id("gateways").await, ..Profile::default() };
         let mask = prost_types::FieldMask { paths: vec!["capabilities".to_owned()] };
-        let request = UpdateProfileRequest { profile: Some(gateways), update_mask: Some(mask), validate_only: false };
+        let request = UpdateProfileRequest { profile: Some(gateways), update_mask: Some(mask), ..Default::default() };
         t.admin().permissions().update_profile(request).await.unwrap();
         refused(as_cy.list_leads(LeadAction::View).await, ErrorReason::CapabilityRequired);
     }
@@ -118,7 +119,8 @@ on_both_databases! {
         let (gateway, ana) = (gateway(&t, Role::Agent).await, t.agent("ana").await);
         let as_ana = gateway.on_behalf_of(&ana);
         as_ana.list_leads(LeadAction::View).await.unwrap();
-        t.admin().directory().deactivate_user(DeactivateUserRequest { user_id: gateway.id.clone() }).await.unwrap();
+        let request = DeactivateUserRequest { user_id: gateway.id.clone(), ..Default::default() };
+        t.admin().directory().deactivate_user(request).await.unwrap();
         refused(as_ana.list_leads(LeadAction::View).await, ErrorReason::NotAuthenticated);
     }
 }

@@ -15,29 +15,29 @@ fn group(name: &str) -> Group {
 }
 
 async fn create(caller: &Caller, group: Group) -> Result<Group, Status> {
-    let request = CreateGroupRequest { group: Some(group) };
+    let request = CreateGroupRequest { group: Some(group), ..Default::default() };
     Ok(caller.directory().create_group(request).await?.into_inner().group.unwrap())
 }
 
 async fn update(caller: &Caller, group: Group) -> Result<Group, Status> {
-    let request = UpdateGroupRequest { group: Some(group), update_mask: None };
+    let request = UpdateGroupRequest { group: Some(group), ..Default::default() };
     Ok(caller.directory().update_group(request).await?.into_inner().group.unwrap())
 }
 
 async fn delete(caller: &Caller, group_id: &str) -> Result<(), Status> {
-    let request = DeleteGroupRequest { group_id: group_id.to_owned() };
+    let request = DeleteGroupRequest { group_id: group_id.to_owned(), ..Default::default() };
     caller.directory().delete_group(request).await.map(drop)
 }
 
 async fn add(caller: &Caller, group_id: &str, user_ids: &[&str]) -> Result<Group, Status> {
     let user_ids = user_ids.iter().map(|id| (*id).to_owned()).collect();
-    let request = AddGroupMembersRequest { group_id: group_id.to_owned(), user_ids };
+    let request = AddGroupMembersRequest { group_id: group_id.to_owned(), user_ids, ..Default::default() };
     Ok(caller.directory().add_group_members(request).await?.into_inner().group.unwrap())
 }
 
 async fn remove(caller: &Caller, group_id: &str, user_ids: &[&str]) -> Result<Group, Status> {
     let user_ids = user_ids.iter().map(|id| (*id).to_owned()).collect();
-    let request = RemoveGroupMembersRequest { group_id: group_id.to_owned(), user_ids };
+    let request = RemoveGroupMembersRequest { group_id: group_id.to_owned(), user_ids, ..Default::default() };
     Ok(caller.directory().remove_group_members(request).await?.into_inner().group.unwrap())
 }
 

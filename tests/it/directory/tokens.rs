@@ -16,6 +16,7 @@ async fn create(caller: &Caller, user: &Caller, expire_seconds: Option<u64>) -> 
         user_id: user.id.clone(),
         label: "laptop".to_owned(),
         expire_time: expire_seconds.map(seconds_from_now),
+        ..Default::default()
     };
     caller.directory().create_api_token(request).await.unwrap().into_inner()
 }
@@ -26,7 +27,7 @@ async fn list(caller: &Caller, user: &Caller) -> Result<Vec<ApiToken>, Status> {
 }
 
 async fn revoke(caller: &Caller, token: &ApiToken) -> Result<ApiToken, Status> {
-    let request = RevokeApiTokenRequest { api_token_id: token.id.clone() };
+    let request = RevokeApiTokenRequest { api_token_id: token.id.clone(), ..Default::default() };
     Ok(caller.directory().revoke_api_token(request).await?.into_inner().api_token.unwrap())
 }
 
@@ -132,7 +133,7 @@ on_both_databases! {
     async fn a_token_ends_in_the_future(t: TestServer) {
         let ana = t.agent("ana").await;
         let expire_time = Some(seconds_from_now(0));
-        let request = CreateApiTokenRequest { user_id: ana.id, label: String::new(), expire_time };
+        let request = CreateApiTokenRequest { user_id: ana.id, expire_time, ..Default::default() };
         let status = refused(t.admin().directory().create_api_token(request).await, ErrorReason::InvalidArgument);
         assert_eq!(faults(&status), ["expire_time"]);
     }

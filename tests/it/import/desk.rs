@@ -1,6 +1,12 @@
 //! Somebody at a terminal: a folder, the command, what it says, and the files it leaves.
 
-use std::{collections::HashMap, fs, net::SocketAddr, path::Path, process::Command};
+use std::{
+    collections::HashMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
 
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
@@ -19,12 +25,16 @@ pub struct Desk {
 pub struct Report {
     code: i32,
     pub out: String,
-    err: String,
+    pub err: String,
 }
 
 impl Desk {
     pub fn of(user: &Caller, t: &TestServer) -> Self {
-        Self { folder: TempDir::new().unwrap(), server: t.addr(), token: user.token.clone() }
+        Self::at(t.addr(), &user.token)
+    }
+
+    pub fn at(server: SocketAddr, token: &str) -> Self {
+        Self { folder: TempDir::new().unwrap(), server, token: token.to_owned() }
     }
 
     /// Puts a file of tests/data into the folder and gives its text.
@@ -51,20 +61,46 @@ impl Desk {
         self.folder.path().join(name).exists()
     }
 
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     pub async fn import(&self, file: &str, flags: &[&str]) -> Report {
+        self.run(&[&["import", file][..], flags].concat()).await
+    }
+
+    pub async fn export(&self, file: &str, flags: &[&str]) -> Report {
+        self.run(&[&["export", file][..], flags].concat()).await
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Report {
+        let mut command = self.command(arguments);
+        Report::of(spawn_blocking(move || command.output()).await.unwrap().unwrap())
+    }
+
+    /// `leadward` as somebody runs it here.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_leadward"));
-        command.arg("import").arg(file).args(flags).current_dir(self.folder.path());
+        command.args(arguments).current_dir(self.folder.path());
         command.env("LEADWARD_SERVER", format!("http://{}", self.server)).env("LEADWARD_TOKEN", &self.token);
-        let output = spawn_blocking(move || command.output()).await.unwrap().unwrap();
-        Report {
+        command
+    }
+}
+
+impl Report {
+    pub fn of(output: Output) -> Self {
+        Self {
             code: output.status.code().expect("the command ends by itself"),
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
         }
     }
-}
 
-impl Report {
+    #[track_caller]
+    pub fn expect_success(&self) {
+        assert_eq!(self.code, 0, "{self:#?}");
+    }
+
     /// A number of the summary table.
     pub fn rows(&self, outcome: &str) -> usize {
         let number = |line: &str| match line.split(['│', '┆']).map(str::trim).collect::<Vec<_>>().as_slice() {
@@ -77,7 +113,7 @@ impl Report {
     #[track_caller]
     pub fn expect(&self, code: i32, outcomes: &[(&str, usize)]) {
         assert_eq!(self.code, code, "{self:#?}");
-        for outcome in ["created", "updated", "unchanged", "skipped", "rejected"] {
+        for outcome in ["created", "updated", "unchanged", "skipped", "already taken", "rejected"] {
             let expected = outcomes.iter().find(|(name, _)| *name == outcome).map_or(0, |(_, rows)| *rows);
             assert_eq!(self.rows(outcome), expected, "{outcome}: {self:#?}");
         }

@@ -1,6 +1,6 @@
 //! A deleted lead is gone for good.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use leadward::proto::{ErrorReason, GrantMode, Lead, LeadAction, LeadState};
 
@@ -30,7 +30,7 @@ on_both_databases! {
             email: Some("Q.Vogel@Mail.Example".to_owned()),
             phone: Some("+351910000000".to_owned()),
             campaign: Some("vineyard".to_owned()),
-            attributes: HashMap::from([("plan".to_owned(), "gold-plan".to_owned())]),
+            attributes: BTreeMap::from([("plan".to_owned(), "gold-plan".to_owned())]),
             assignee_id: ana.id.clone(),
             ..named("Earlier-Name")
         };
@@ -50,10 +50,14 @@ on_both_databases! {
             let left: Vec<_> = after.iter().filter(|row| says(row, trace)).collect();
             assert!(left.is_empty(), "{trace} is left in {left:?}");
         }
-        // The record of who was granted what names it by its ID alone.
-        let recorded = |row: &&String| row.starts_with("permission_changes: ");
-        let left: Vec<_> = after.iter().filter(|row| mentions(row, &id)).filter(|row| !recorded(row)).collect();
+        // The record of who was granted what, and for days that of what happened, name it by its ID alone.
+        let records = ["permission_changes: ", "lead_events: "];
+        let mentioning = after.iter().filter(|row| mentions(row, &id));
+        let (recorded, left): (Vec<&String>, Vec<&String>) =
+            mentioning.partition(|row| records.iter().any(|table| row.starts_with(table)));
+        assert!(records.iter().all(|table| recorded.iter().any(|row| row.starts_with(table))), "{recorded:?}");
         assert_eq!(left.len(), 1, "one tombstone: {left:?}");
+        assert!(left[0].starts_with("lead_tombstones: "), "{left:?}");
         assert!(mentions(left[0], &admin.id) && left[0].contains("OBSOLETE"), "who and why: {left:?}");
     }
 

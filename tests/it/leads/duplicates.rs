@@ -10,7 +10,7 @@ use tonic_types::StatusExt;
 use crate::support::{Caller, TestServer, answer, fact, named, on_both_databases, permission, refused};
 
 async fn create(caller: &Caller, lead: Lead, policy: DuplicatePolicy) -> Result<CreateLeadResponse, Status> {
-    let request = CreateLeadRequest { lead: Some(lead), on_duplicate: policy.into(), match_keys: vec![] };
+    let request = CreateLeadRequest { lead: Some(lead), on_duplicate: policy.into(), ..Default::default() };
     Ok(caller.leads().create_lead(request).await?.into_inner())
 }
 
@@ -146,6 +146,7 @@ on_both_databases! {
             lead: Some(own.clone()),
             on_duplicate: DuplicatePolicy::Reject.into(),
             match_keys: vec![LeadMatchKey::Phone.into()],
+            ..Default::default()
         };
         let own = t.admin().leads().create_lead(by_phone).await.unwrap().into_inner().lead.unwrap();
         let again = |name: &str| Lead { email: existing().email, ..named(name) };

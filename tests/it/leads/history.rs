@@ -1,6 +1,6 @@
 //! What happened to a lead.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use leadward::proto::{FieldChange, GrantMode, Lead, LeadHistoryEntry, LeadHistoryKind};
 
@@ -57,7 +57,7 @@ on_both_databases! {
         t.admin().update_lead(Lead { id: id.clone(), ..named("Eva") }, &[]).await.unwrap();
         assert_eq!(last_change(&t, &lead).await.changes, [change("name", Some("Ana"), Some("Eva"))]);
 
-        let attributes = HashMap::from([("plan".to_owned(), "gold".to_owned())]);
+        let attributes = BTreeMap::from([("plan".to_owned(), "gold".to_owned())]);
         t.admin().update_lead(Lead { id, attributes, ..Lead::default() }, &[]).await.unwrap();
         assert_eq!(last_change(&t, &lead).await.changes, [change("attributes.plan", None, Some("gold"))]);
 

@@ -32,7 +32,7 @@ on_both_databases! {
         for lead in [&lost, &kept] {
             t.admin().discard(&lead.id).await.unwrap();
         }
-        let request = DeactivateUserRequest { user_id: ana.id };
+        let request = DeactivateUserRequest { user_id: ana.id, ..Default::default() };
         t.admin().directory().deactivate_user(request).await.unwrap();
 
         assert_eq!(t.admin().retrieve(&lost.id).await.unwrap().assignee_id, "");
@@ -53,7 +53,7 @@ on_both_databases! {
     async fn a_lead_is_resolved_with_a_disposition_of_sales_only(t: TestServer) {
         let lead = t.lead("Ana").await;
         let disposition = "Complaint".to_owned();
-        let request = ResolveLeadRequest { lead_id: lead.id.clone(), disposition, etag: String::new() };
+        let request = ResolveLeadRequest { lead_id: lead.id.clone(), disposition, ..Default::default() };
         refused(t.admin().assignments().resolve_lead(request).await, ErrorReason::PickListEntryUnusable);
         assert_eq!(t.admin().get_lead(&lead.id).await.unwrap(), lead);
     }

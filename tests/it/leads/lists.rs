@@ -1,6 +1,6 @@
 //! Lists: what they show by action and state, and their pages.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use leadward::proto::{
     AccessLevel, ErrorReason, GrantMode, ImportRow, Lead, LeadAction, LeadState, ListApiTokensRequest,
@@ -208,7 +208,7 @@ on_both_databases! {
     /// This client, like most, refuses an answer of more than 4 MiB.
     async fn a_page_of_large_leads_is_cut_to_what_a_client_takes(t: TestServer) {
         let value = "x".repeat(1000);
-        let attributes: HashMap<String, String> = (0..16).map(|n| (format!("note{n}"), value.clone())).collect();
+        let attributes: BTreeMap<String, String> = (0..16).map(|n| (format!("note{n}"), value.clone())).collect();
         let rows = |_| ImportRow {
             lead: Some(Lead { attributes: attributes.clone(), ..named("large") }),
             ..ImportRow::default()

@@ -18,12 +18,12 @@ fn switched(entry: &PickListEntry, disabled: bool) -> PickListEntry {
 }
 
 async fn create(caller: &Caller, entry: PickListEntry) -> Result<PickListEntry, Status> {
-    let request = CreatePickListEntryRequest { entry: Some(entry) };
+    let request = CreatePickListEntryRequest { entry: Some(entry), ..Default::default() };
     Ok(caller.leads().create_pick_list_entry(request).await?.into_inner().entry.unwrap())
 }
 
 async fn update(caller: &Caller, entry: PickListEntry) -> Result<PickListEntry, Status> {
-    let request = UpdatePickListEntryRequest { entry: Some(entry), update_mask: None };
+    let request = UpdatePickListEntryRequest { entry: Some(entry), ..Default::default() };
     Ok(caller.leads().update_pick_list_entry(request).await?.into_inner().entry.unwrap())
 }
 
@@ -101,10 +101,10 @@ on_both_databases! {
         let changed = t.admin().update_lead(change, &[]).await;
         assert_eq!(faults(&refused(changed, ErrorReason::InvalidArgument)), ["lead.stage"]);
         let (lead_id, reason) = (lead.id.clone(), "New".to_owned());
-        let discard = DiscardLeadRequest { lead_id, reason, etag: String::new() };
+        let discard = DiscardLeadRequest { lead_id, reason, ..Default::default() };
         let discarded = t.admin().leads().discard_lead(discard).await;
         assert_eq!(faults(&refused(discarded, ErrorReason::InvalidArgument)), ["reason"]);
-        let resolve = ResolveLeadRequest { lead_id: lead.id, disposition: "New".to_owned(), etag: String::new() };
+        let resolve = ResolveLeadRequest { lead_id: lead.id, disposition: "New".to_owned(), ..Default::default() };
         let resolved = t.admin().assignments().resolve_lead(resolve).await;
         assert_eq!(faults(&refused(resolved, ErrorReason::InvalidArgument)), ["disposition"]);
     }
@@ -114,7 +114,7 @@ on_both_databases! {
         let made = create(&t.admin(), reason).await.unwrap();
         update(&t.admin(), switched(&made, true)).await.unwrap();
         let lead = t.lead("Ana").await;
-        let request = DiscardLeadRequest { lead_id: lead.id, reason: "Moved away".to_owned(), etag: String::new() };
+        let request = DiscardLeadRequest { lead_id: lead.id, reason: "Moved away".to_owned(), ..Default::default() };
         refused(t.admin().leads().discard_lead(request).await, ErrorReason::PickListEntryUnusable);
     }
 

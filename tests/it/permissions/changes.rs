@@ -8,7 +8,8 @@ use std::{process::Command, time::SystemTime};
 
 use leadward::proto::{
     AccessLevel, Capability, Desk, GrantLeadAccessRequest, GrantMode, LeadAction, ListPermissionChangesRequest,
-    Permission, PermissionChange, PermissionChangeKind, Profile, RevocationPolicy, Role, Settings, User, UserKind,
+    OrderVisibility, Permission, PermissionChange, PermissionChangeKind, Profile, RevocationPolicy, Role, Settings,
+    User, UserKind,
 };
 use prost_types::Timestamp;
 
@@ -179,6 +180,13 @@ on_both_databases! {
             update_profile(&admin, Profile { id: id.clone(), ..wider }, &[]).await;
             let renamed = Profile { id: id.clone(), ..profile("Scouts", Role::Manager) };
             update_profile(&admin, renamed, &["name", "resolved_grace"]).await;
+            let partial = Profile {
+                id: id.clone(),
+                order_visibility: OrderVisibility::PartialOnly.into(),
+                assign_partial_orders_only: Some(true),
+                ..Profile::default()
+            };
+            update_profile(&admin, partial, &[]).await;
             delete_profile(&admin, &id).await;
             id
         })
@@ -186,13 +194,16 @@ on_both_databases! {
         let expected = [
             "PROFILE_CREATED name: - -> scouts, role: - -> AGENT, VIEW: - -> INDIVIDUAL, EDIT: - -> NONE, \
              DISCARD: - -> NONE, RETRIEVE: - -> NONE, DELETE: - -> NONE, ASSIGN: - -> NONE, RESOLVE: - -> NONE, \
-             EXPORT: - -> NONE, capabilities: - -> IMPORT_LEADS, resolved_grace: - -> 90s, max_open_leads: - -> 40",
+             EXPORT: - -> NONE, capabilities: - -> IMPORT_LEADS, resolved_grace: - -> 90s, max_open_leads: - -> 40, \
+             order_visibility: - -> ALL, assign_partial_orders_only: - -> false",
             "PROFILE_UPDATED role: AGENT -> MANAGER, VIEW: INDIVIDUAL -> COMPLETE, \
              capabilities: IMPORT_LEADS -> IMPORT_LEADS READ_AUDIT",
             "PROFILE_UPDATED name: scouts -> Scouts, resolved_grace: 90s -> -",
+            "PROFILE_UPDATED order_visibility: ALL -> PARTIAL_ONLY, assign_partial_orders_only: false -> true",
             "PROFILE_DELETED name: Scouts -> -, role: MANAGER -> -, VIEW: COMPLETE -> -, EDIT: NONE -> -, \
              DISCARD: NONE -> -, RETRIEVE: NONE -> -, DELETE: NONE -> -, ASSIGN: NONE -> -, RESOLVE: NONE -> -, \
-             EXPORT: NONE -> -, capabilities: IMPORT_LEADS READ_AUDIT -> -, max_open_leads: 40 -> -",
+             EXPORT: NONE -> -, capabilities: IMPORT_LEADS READ_AUDIT -> -, max_open_leads: 40 -> -, \
+             order_visibility: PARTIAL_ONLY -> -, assign_partial_orders_only: true -> -",
         ];
         assert_eq!(lines(&changes), expected);
         all_by(&changes, &admin);
@@ -242,11 +253,12 @@ on_both_databases! {
             revocation_policy: RevocationPolicy::KeepUntil.into(),
             keep_duration: Some(prost_types::Duration { seconds: 60, nanos: 500_000_000 }),
             enforce_desks: Some(false),
+            resolve_on_completed_order: Some(false),
             ..Settings::default()
         };
         let ((), changes) = recorded(&t, update_settings(&t.admin(), settings)).await;
         let expected = "SETTINGS_UPDATED revocation_policy: REVOKE -> KEEP_UNTIL, keep_duration: 604800s -> 60.500s, \
-                        enforce_desks: true -> false";
+                        enforce_desks: true -> false, resolve_on_completed_order: true -> false";
         assert_eq!(lines(&changes), [expected]);
         all_by(&changes, &t.admin());
         all_of(&changes, "");
@@ -294,6 +306,7 @@ on_both_databases! {
                 user_id: ana.id.clone(),
                 mode: GrantMode::ViewOnly.into(),
                 expire_time: Some(LATER),
+                ..Default::default()
             };
             admin.assignments().grant_lead_access(request).await.unwrap();
             admin.grant(&lead.id, &ana, GrantMode::Full).await.unwrap();

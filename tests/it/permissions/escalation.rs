@@ -30,7 +30,8 @@ async fn editor(t: &TestServer, name: &str) -> Caller {
 }
 
 async fn create_profile(caller: &Caller, profile: Profile) -> Result<(), Status> {
-    caller.permissions().create_profile(CreateProfileRequest { profile: Some(profile) }).await.map(drop)
+    let request = CreateProfileRequest { profile: Some(profile), ..Default::default() };
+    caller.permissions().create_profile(request).await.map(drop)
 }
 
 async fn update_profile(caller: &Caller, profile: Profile) -> Result<(), Status> {
@@ -40,25 +41,33 @@ async fn update_profile(caller: &Caller, profile: Profile) -> Result<(), Status>
 
 async fn create_user(caller: &Caller, profile_id: String) -> Result<(), Status> {
     let user = User { name: Some("somebody".to_owned()), profile_id: Some(profile_id), ..User::default() };
-    caller.directory().create_user(CreateUserRequest { user: Some(user) }).await.map(drop)
+    caller.directory().create_user(CreateUserRequest { user: Some(user), ..Default::default() }).await.map(drop)
 }
 
 async fn move_user(caller: &Caller, user: &Caller, profile_id: String) -> Result<(), Status> {
     let user = User { id: user.id.clone(), profile_id: Some(profile_id), ..User::default() };
-    caller.directory().update_user(UpdateUserRequest { user: Some(user), update_mask: None }).await.map(drop)
+    caller.directory().update_user(UpdateUserRequest { user: Some(user), ..Default::default() }).await.map(drop)
 }
 
 async fn rename(caller: &Caller, user: &Caller) -> Result<(), Status> {
     let user = User { id: user.id.clone(), name: Some("renamed".to_owned()), ..User::default() };
-    caller.directory().update_user(UpdateUserRequest { user: Some(user), update_mask: None }).await.map(drop)
+    caller.directory().update_user(UpdateUserRequest { user: Some(user), ..Default::default() }).await.map(drop)
 }
 
 async fn deactivate(caller: &Caller, user: &Caller) -> Result<(), Status> {
-    caller.directory().deactivate_user(DeactivateUserRequest { user_id: user.id.clone() }).await.map(drop)
+    caller
+        .directory()
+        .deactivate_user(DeactivateUserRequest { user_id: user.id.clone(), ..Default::default() })
+        .await
+        .map(drop)
 }
 
 async fn reactivate(caller: &Caller, user: &Caller) -> Result<(), Status> {
-    caller.directory().reactivate_user(ReactivateUserRequest { user_id: user.id.clone() }).await.map(drop)
+    caller
+        .directory()
+        .reactivate_user(ReactivateUserRequest { user_id: user.id.clone(), ..Default::default() })
+        .await
+        .map(drop)
 }
 
 async fn make_token(caller: &Caller, user: &Caller) -> Result<(), Status> {
@@ -67,7 +76,8 @@ async fn make_token(caller: &Caller, user: &Caller) -> Result<(), Status> {
 }
 
 async fn add_to(caller: &Caller, group_id: &str, user: &Caller) -> Result<(), Status> {
-    let request = AddGroupMembersRequest { group_id: group_id.to_owned(), user_ids: vec![user.id.clone()] };
+    let request =
+        AddGroupMembersRequest { group_id: group_id.to_owned(), user_ids: vec![user.id.clone()], ..Default::default() };
     caller.directory().add_group_members(request).await.map(drop)
 }
 
@@ -223,7 +233,8 @@ on_both_databases! {
 
         for (user, revocable) in [(&max, false), (&t.admin(), false), (&eve, true)] {
             let api_token_id = tokens_of(&t, user).await.remove(0).id;
-            let answer = dan.directory().revoke_api_token(RevokeApiTokenRequest { api_token_id }).await;
+            let request = RevokeApiTokenRequest { api_token_id, ..Default::default() };
+            let answer = dan.directory().revoke_api_token(request).await;
             if revocable {
                 answer.unwrap();
             } else {
@@ -246,7 +257,7 @@ on_both_databases! {
             let [refusal] = refusals.as_slice() else { panic!("round {round}: one is refused, not {refusals:?}") };
             refused(Err::<(), _>(refusal.clone()), ErrorReason::Escalation);
             t.admin().set_permission(&ana, permission(LeadAction::View, AccessLevel::Individual)).await.unwrap();
-            let request = RemoveGroupMembersRequest { group_id, user_ids: vec![ana.id.clone()] };
+            let request = RemoveGroupMembersRequest { group_id, user_ids: vec![ana.id.clone()], ..Default::default() };
             t.admin().directory().remove_group_members(request).await.unwrap();
         }
     }
@@ -267,7 +278,7 @@ on_both_databases! {
         add_to(&dan, &group_id, &ben).await.unwrap();
         for (user, reason) in [(&dan, ErrorReason::SelfConfiguration), (&max, ErrorReason::RoleNotBelow)] {
             let user_ids = vec![ana.id.clone(), user.id.clone()];
-            let request = RemoveGroupMembersRequest { group_id: group_id.clone(), user_ids };
+            let request = RemoveGroupMembersRequest { group_id: group_id.clone(), user_ids, ..Default::default() };
             refused(dan.directory().remove_group_members(request).await, reason);
         }
     }

@@ -72,7 +72,7 @@ async fn keeper(t: &TestServer) -> Caller {
 }
 
 async fn deactivate(t: &TestServer, user: &Caller) {
-    let request = DeactivateUserRequest { user_id: user.id.clone() };
+    let request = DeactivateUserRequest { user_id: user.id.clone(), ..Default::default() };
     t.admin().directory().deactivate_user(request).await.unwrap();
 }
 
@@ -116,6 +116,7 @@ on_both_databases! {
             user_id: ana.id.clone(),
             mode: GrantMode::Full.into(),
             expire_time: Some(seconds_from_now(600)),
+            ..Default::default()
         };
         kim.assignments().grant_lead_access(request).await.unwrap();
         let answer = why(&t, &ana, LeadAction::Resolve, &lead).await;
@@ -306,6 +307,7 @@ on_both_databases! {
             user_id: ana.id.clone(),
             mode: GrantMode::ViewOnly.into(),
             expire_time: Some(seconds_from_now(3)),
+            ..Default::default()
         };
         kim.assignments().grant_lead_access(request).await.unwrap();
         let granted = listed(&t, &ana, &lead, AccessPath::Granted).await;
@@ -332,6 +334,23 @@ on_both_databases! {
             assert_eq!(kinds(&answer), [AccessObstacleKind::GrantExpired, AccessObstacleKind::OutsideLevel]);
             assert_eq!(steps(&answer), [AccessStepKind::GrantLead]);
         }
+    }
+
+    async fn a_discarded_lead_is_not_reassigned_so_its_assignee_loses_it_by_their_level(t: TestServer) {
+        let ana = t.agent("ana").await;
+        let lead = t.lead_of("lead", &ana).await;
+        t.admin().discard(&lead.id).await.unwrap();
+        assert_eq!(steps(&why(&t, &ana, LeadAction::View, &lead).await), [AccessStepKind::LowerToNone]);
+    }
+
+    async fn a_grant_to_view_withholds_nothing_of_viewing(t: TestServer) {
+        let (ana, lead) = (t.agent("ana").await, t.lead("lead").await);
+        t.admin().grant(&lead.id, &ana, GrantMode::ViewOnly).await.unwrap();
+        assert_eq!(kinds(&why(&t, &ana, LeadAction::View, &lead).await), []);
+        assert_eq!(kinds(&why(&t, &ana, LeadAction::Edit, &lead).await), [
+            AccessObstacleKind::GrantViewOnly,
+            AccessObstacleKind::OutsideLevel,
+        ]);
     }
 
     async fn a_grace_that_has_lapsed_is_an_obstacle_with_when_it_did(t: TestServer) {

@@ -2,7 +2,7 @@
 
 use leadward::proto::{
     AccessLevel, Capability, CreateProfileRequest, DeleteProfileRequest, ErrorReason, GetProfileRequest, LeadAction,
-    ListProfilesRequest, Profile, Role, UpdateProfileRequest,
+    ListProfilesRequest, OrderVisibility, Profile, Role, UpdateProfileRequest,
 };
 use prost_types::FieldMask;
 use tonic::Status;
@@ -25,7 +25,7 @@ const CAPABILITIES: [Capability; 8] = [
 async fn update(caller: &Caller, profile: Profile, mask: &[&str]) -> Result<Profile, Status> {
     let paths: Vec<_> = mask.iter().map(|path| (*path).to_owned()).collect();
     let update_mask = (!paths.is_empty()).then_some(FieldMask { paths });
-    let request = UpdateProfileRequest { profile: Some(profile), update_mask, validate_only: false };
+    let request = UpdateProfileRequest { profile: Some(profile), update_mask, ..Default::default() };
     Ok(caller.permissions().update_profile(request).await?.into_inner().profile.unwrap())
 }
 
@@ -35,7 +35,8 @@ async fn get(caller: &Caller, profile_id: &str) -> Result<Profile, Status> {
 }
 
 async fn delete(caller: &Caller, profile_id: &str, etag: &str) -> Result<(), Status> {
-    let request = DeleteProfileRequest { profile_id: profile_id.to_owned(), etag: etag.to_owned() };
+    let request =
+        DeleteProfileRequest { profile_id: profile_id.to_owned(), etag: etag.to_owned(), ..Default::default() };
     caller.permissions().delete_profile(request).await.map(drop)
 }
 
@@ -63,12 +64,16 @@ on_both_databases! {
         let listed = listed.into_inner().profiles;
         assert_eq!(listed.len(), table.len());
         for (actual, (name, role, levels, capabilities, grace)) in listed.into_iter().zip(table) {
+            let partial = name == "leads-agent";
+            let orders = if partial { OrderVisibility::PartialOnly } else { OrderVisibility::All };
             let expected = Profile {
                 id: actual.id.clone(),
                 built_in: true,
                 permissions: ACTIONS.iter().zip(levels).map(|(action, level)| permission(*action, level)).collect(),
                 capabilities,
                 resolved_grace: grace.map(seconds),
+                order_visibility: orders.into(),
+                assign_partial_orders_only: Some(partial),
                 etag: actual.etag.clone(),
                 ..profile(name, role)
             };
@@ -89,9 +94,48 @@ on_both_databases! {
         let made = t.create_profile(given.clone()).await;
         let mut permissions = every_action(AccessLevel::None);
         permissions[3] = given.permissions[0].clone();
-        let (id, etag) = (made.id.clone(), made.etag.clone());
-        assert_eq!(made, Profile { id, etag, built_in: false, permissions, ..given });
+        let expected = Profile {
+            id: made.id.clone(),
+            etag: made.etag.clone(),
+            built_in: false,
+            permissions,
+            order_visibility: OrderVisibility::All.into(),
+            assign_partial_orders_only: Some(false),
+            ..given
+        };
+        assert_eq!(made, expected);
         assert_eq!(get(&t.admin(), &made.id).await.unwrap(), made);
+    }
+
+    async fn what_a_profile_says_of_orders_is_kept_until_it_says_otherwise(t: TestServer) {
+        let partial = Profile {
+            order_visibility: OrderVisibility::PartialOnly.into(),
+            assign_partial_orders_only: Some(true),
+            ..profile("scouts", Role::Agent)
+        };
+        let made = t.create_profile(partial).await;
+        let said = |profile: &Profile| (profile.order_visibility(), profile.assign_partial_orders_only);
+        assert_eq!(said(&made), (OrderVisibility::PartialOnly, Some(true)));
+        assert_eq!(get(&t.admin(), &made.id).await.unwrap(), made);
+
+        let change = Profile { id: made.id.clone(), ..Profile::default() };
+        let limited = Profile { max_open_leads: Some(40), ..change.clone() };
+        let limited = update(&t.admin(), limited, &[]).await.unwrap();
+        assert_eq!(said(&limited), (OrderVisibility::PartialOnly, Some(true)));
+
+        let all = Profile { order_visibility: OrderVisibility::All.into(), ..change.clone() };
+        let all = update(&t.admin(), all, &[]).await.unwrap();
+        assert_eq!(said(&all), (OrderVisibility::All, Some(true)));
+        let back = Profile {
+            order_visibility: OrderVisibility::PartialOnly.into(),
+            assign_partial_orders_only: Some(false),
+            ..change.clone()
+        };
+        let back = update(&t.admin(), back, &["order_visibility"]).await.unwrap();
+        assert_eq!(said(&back), (OrderVisibility::PartialOnly, Some(true)));
+        let bare = update(&t.admin(), change, &["order_visibility", "assign_partial_orders_only"]).await.unwrap();
+        assert_eq!(said(&bare), (OrderVisibility::All, Some(false)));
+        assert_eq!(get(&t.admin(), &made.id).await.unwrap(), bare);
     }
 
     async fn a_profiles_change_holds_for_all_its_users_at_once(t: TestServer) {
@@ -103,7 +147,7 @@ on_both_databases! {
 
         let permissions = vec![permission(LeadAction::View, AccessLevel::Complete)];
         let wider = Profile { id, permissions: permissions.clone(), ..Profile::default() };
-        let request = UpdateProfileRequest { profile: Some(wider.clone()), update_mask: None, validate_only: true };
+        let request = UpdateProfileRequest { profile: Some(wider.clone()), validate_only: true, ..Default::default() };
         let dry = t.admin().permissions().update_profile(request).await.unwrap().into_inner().profile.unwrap();
         assert_eq!(dry.permissions[0], permissions[0]);
         refused(ana.get_lead(&lead.id).await, ErrorReason::LeadNotFound);
@@ -159,7 +203,8 @@ on_both_databases! {
     }
 
     async fn a_profiles_name_is_taken_whatever_its_case(t: TestServer) {
-        let request = |name: &str| CreateProfileRequest { profile: Some(profile(name, Role::Agent)) };
+        let request =
+            |name: &str| CreateProfileRequest { profile: Some(profile(name, Role::Agent)), ..Default::default() };
         let taken = t.admin().permissions().create_profile(request("PRE-Sales")).await;
         refused(taken, ErrorReason::DuplicateResource);
         let made = t.create_profile(profile("scouts", Role::Agent)).await;

@@ -13,14 +13,15 @@ async fn get(caller: &Caller) -> Result<Settings, Status> {
 async fn update(caller: &Caller, settings: Settings, mask: &[&str]) -> Result<Settings, Status> {
     let paths: Vec<_> = mask.iter().map(|path| (*path).to_owned()).collect();
     let update_mask = (!paths.is_empty()).then_some(FieldMask { paths });
-    let request = UpdateSettingsRequest { settings: Some(settings), update_mask };
+    let request = UpdateSettingsRequest { settings: Some(settings), update_mask, ..Default::default() };
     Ok(caller.permissions().update_settings(request).await?.into_inner().settings.unwrap())
 }
 
 on_both_databases! {
-    async fn a_new_service_revokes_and_heeds_desks(t: TestServer) {
+    async fn a_new_service_revokes_and_heeds_desks_and_completed_orders(t: TestServer) {
         let settings = get(&t.admin()).await.unwrap();
         assert_eq!((settings.revocation_policy(), settings.enforce_desks), (RevocationPolicy::Revoke, Some(true)));
+        assert_eq!(settings.resolve_on_completed_order, Some(true));
         assert!(settings.update_time.is_some() && !settings.etag.is_empty());
     }
 
@@ -42,6 +43,25 @@ on_both_databases! {
         let policy = (masked.revocation_policy(), masked.keep_duration, masked.enforce_desks);
         assert_eq!(policy, (RevocationPolicy::KeepUntil, Some(seconds(60)), Some(false)));
         assert_eq!(get(&t.admin()).await.unwrap(), masked);
+    }
+
+    async fn completed_orders_can_be_left_alone(t: TestServer) {
+        let before = get(&t.admin()).await.unwrap();
+        let off = Settings { resolve_on_completed_order: Some(false), ..Settings::default() };
+        let after = update(&t.admin(), off.clone(), &[]).await.unwrap();
+        let (etag, update_time) = (after.etag.clone(), after.update_time);
+        assert_ne!(etag, before.etag);
+        assert_eq!(after, Settings { resolve_on_completed_order: Some(false), etag, update_time, ..before });
+        assert_eq!(get(&t.admin()).await.unwrap(), after);
+
+        let on = Settings { resolve_on_completed_order: Some(true), ..Settings::default() };
+        let unnamed = update(&t.admin(), on.clone(), &["enforce_desks"]).await.unwrap();
+        assert_eq!(unnamed.resolve_on_completed_order, Some(false));
+        let named = update(&t.admin(), on, &["resolve_on_completed_order"]).await.unwrap();
+        assert_eq!(named.resolve_on_completed_order, Some(true));
+        update(&t.admin(), off, &[]).await.unwrap();
+        let cleared = update(&t.admin(), Settings::default(), &["resolve_on_completed_order"]).await.unwrap();
+        assert_eq!(cleared.resolve_on_completed_order, Some(true), "the default");
     }
 
     async fn a_mask_names_settings_that_exist(t: TestServer) {

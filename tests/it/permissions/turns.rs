@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use leadward::proto::{AccessLevel, ErrorReason, Lead, LeadAction};
+use leadward::proto::{AccessLevel, ErrorReason, Lead, LeadAction, OrderStatus};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
 use tokio::time::sleep;
 
@@ -57,27 +57,32 @@ async fn a_write_that_finds_a_revocation_under_way_waits_and_is_refused() {
     let t = TestServer::start(Database::Postgres).await;
     let ana = t.agent("ana").await;
     let lead = t.lead_of("lead", &ana).await;
+    let order = t.admin().place_order(&lead.id, "N-7").await.unwrap();
     ana.get_lead(&lead.id).await.unwrap();
     let elsewhere = locked(&t, &format!("SELECT 1 FROM users WHERE id = '{}' FOR UPDATE", ana.id)).await;
 
     let writing = async {
         sleep(A_WHILE).await;
-        rename(&ana, &lead).await
+        tokio::join!(rename(&ana, &lead), ana.move_order(&order.id, OrderStatus::Completed))
     };
     let releasing = async {
         sleep(3 * A_WHILE).await;
         elsewhere.commit().await.unwrap();
     };
-    let ((), renamed, ()) = tokio::join!(take_edit(&t, &ana), writing, releasing);
+    let ((), (renamed, moved), ()) = tokio::join!(take_edit(&t, &ana), writing, releasing);
     refused(renamed, ErrorReason::ActionNotPermitted);
+    refused(moved, ErrorReason::ActionNotPermitted);
     assert_eq!(t.admin().get_lead(&lead.id).await.unwrap().name(), "lead");
+    assert_eq!(t.admin().get_order(&order.id).await.unwrap(), order);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_waits_for_the_work_on_a_lead_that_is_hidden_from_them() {
     let t = TestServer::start(Database::Postgres).await;
     let (ana, lead) = (t.agent("ana").await, t.lead("hidden").await);
+    let order = t.admin().place_order(&lead.id, "N-7").await.unwrap();
     let elsewhere = locked(&t, &format!("SELECT 1 FROM leads WHERE id = '{}' FOR UPDATE", lead.id)).await;
     refused(rename(&ana, &lead).await, ErrorReason::LeadNotFound);
+    refused(ana.move_order(&order.id, OrderStatus::Completed).await, ErrorReason::ResourceNotFound);
     elsewhere.commit().await.unwrap();
 }

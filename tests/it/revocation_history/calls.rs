@@ -67,7 +67,7 @@ async fn touches(kind: Kind, caller: &Caller, lead_id: &str) -> Result<bool, Sta
         }
         Kind::ListLeadHistory => {
             // One entry says as much as thousands.
-            let request = ListLeadHistoryRequest { lead_id: id, page_size: 1, page_token: String::new() };
+            let request = ListLeadHistoryRequest { lead_id: id, page_size: 1, ..Default::default() };
             caller.leads().list_lead_history(request).await.map(|_| true)
         }
         Kind::CheckAccess => {
@@ -156,6 +156,7 @@ impl Open {
         let options = ImportOptions {
             on_duplicate: DuplicatePolicy::Update.into(),
             match_keys: vec![LeadMatchKey::ExternalId.into()],
+            ..Default::default()
         };
         let (rows, messages) = mpsc::channel(1);
         rows.send(ImportLeadsRequest { options: Some(options), ..first }).await.expect("the other end is here");

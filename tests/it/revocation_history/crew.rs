@@ -171,11 +171,19 @@ impl Crew {
                 admin.permissions().update_user_permissions(request).await.map(drop)
             }
             (Way::Membership, true) => {
-                let request = AddGroupMembersRequest { group_id: self.other.clone(), user_ids: vec![user_id] };
+                let request = AddGroupMembersRequest {
+                    group_id: self.other.clone(),
+                    user_ids: vec![user_id],
+                    ..Default::default()
+                };
                 admin.directory().add_group_members(request).await.map(drop)
             }
             (Way::Membership, false) => {
-                let request = RemoveGroupMembersRequest { group_id: self.other.clone(), user_ids: vec![user_id] };
+                let request = RemoveGroupMembersRequest {
+                    group_id: self.other.clone(),
+                    user_ids: vec![user_id],
+                    ..Default::default()
+                };
                 admin.directory().remove_group_members(request).await.map(drop)
             }
             (Way::Grant, true) => admin.grant(lead_id, &user, GrantMode::Full).await.map(drop),
@@ -189,17 +197,21 @@ impl Crew {
                 };
                 admin.assignments().assign_lead(request).await.map(drop)
             }
-            (Way::Activity, true) => {
-                admin.directory().reactivate_user(ReactivateUserRequest { user_id }).await.map(drop)
-            }
-            (Way::Activity, false) => {
-                admin.directory().deactivate_user(DeactivateUserRequest { user_id }).await.map(drop)
-            }
+            (Way::Activity, true) => admin
+                .directory()
+                .reactivate_user(ReactivateUserRequest { user_id, ..Default::default() })
+                .await
+                .map(drop),
+            (Way::Activity, false) => admin
+                .directory()
+                .deactivate_user(DeactivateUserRequest { user_id, ..Default::default() })
+                .await
+                .map(drop),
             (Way::Profile, _) => {
                 let request = UpdateProfileRequest {
                     profile: Some(Profile { id: self.other.clone(), permissions, ..Profile::default() }),
                     update_mask: Some(FieldMask { paths: vec!["permissions".to_owned()] }),
-                    validate_only: false,
+                    ..Default::default()
                 };
                 admin.permissions().update_profile(request).await.map(drop)
             }
@@ -212,7 +224,7 @@ impl Crew {
             }
             (Way::Token, false) => {
                 let api_token_id = agent.credential.read().unwrap().token_id.clone();
-                let request = RevokeApiTokenRequest { api_token_id };
+                let request = RevokeApiTokenRequest { api_token_id, ..Default::default() };
                 admin.directory().revoke_api_token(request).await.map(drop)
             }
         }

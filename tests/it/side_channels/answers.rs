@@ -3,25 +3,17 @@
 use std::collections::BTreeMap;
 
 use leadward::proto::{
-    BatchGetLeadsRequest, CheckAccessRequest, ExplainAccessRequest, Lead, ListLeadAccessRequest,
-    ListLeadHistoryRequest, access_check_result, lead_result,
+    BatchDiscardLeadsRequest, BatchGetLeadsRequest, CheckAccessRequest, ExplainAccessRequest, Lead,
+    ListLeadAccessRequest, ListLeadHistoryRequest, access_check_result, lead_result,
 };
-use tonic::metadata::MetadataMap;
 
-use super::{absent, check_batch, clerk, get_batch, hidden_leads, ids, said};
+use super::{absent, check_batch, clerk, get_batch, headers, hidden_leads, ids, said};
 use crate::support::{ACTIONS, TestServer, answer, call_on_lead, item_status, methods, named, on_both_databases};
 
 /// Each of some leads, with a lead of one's own on either side.
 fn among(own: &[Lead; 2], others: &[String]) -> Vec<String> {
     let [first, second] = own;
     others.iter().flat_map(|other| [first.id.clone(), other.clone(), second.id.clone()]).collect()
-}
-
-/// What tells one call from another and nothing else is left out.
-fn headers(metadata: &MetadataMap) -> BTreeMap<String, String> {
-    let headers = metadata.clone().into_headers();
-    let told = headers.iter().filter(|(name, _)| !["x-request-id", "date"].contains(&name.as_str()));
-    told.map(|(name, value)| (name.to_string(), format!("{value:?}"))).collect()
 }
 
 on_both_databases! {
@@ -109,7 +101,7 @@ on_both_databases! {
         let of = |lead_id: &str, page_token: &str| {
             let (lead_id, page_token) = (lead_id.to_owned(), page_token.to_owned());
             let history =
-                ListLeadHistoryRequest { lead_id: lead_id.clone(), page_size: 1, page_token: page_token.clone() };
+                ListLeadHistoryRequest { lead_id: lead_id.clone(), page_size: 1, page_token: page_token.clone(), ..Default::default() };
             (history, ListLeadAccessRequest { lead_id, page_size: 1, page_token })
         };
         let (history, access) = of(&lead.id, "");
@@ -150,5 +142,11 @@ on_both_databases! {
         let expected = batch(hidden.iter().map(|_| absent()).collect()).await;
         assert!(!expected.is_empty());
         assert_eq!(batch(ids(&hidden)).await, expected);
+        let discards = async |lead_ids: Vec<String>| {
+            let request = BatchDiscardLeadsRequest { lead_ids, reason: "Not ready".to_owned(), ..Default::default() };
+            headers(clerk.leads().batch_discard_leads(request).await.unwrap().metadata())
+        };
+        let expected = discards(hidden.iter().map(|_| absent()).collect()).await;
+        assert_eq!(discards(ids(&hidden)).await, expected);
     }
 }

@@ -135,11 +135,11 @@ async fn a_caller_who_was_refused_is_let_in_as_soon_as_they_may() {
     let desk = Desk::open().await;
     let user_id = desk.ana.id.clone();
     let mut directory = desk.watched.t.admin().directory();
-    directory.deactivate_user(DeactivateUserRequest { user_id: user_id.clone() }).await.unwrap();
+    directory.deactivate_user(DeactivateUserRequest { user_id: user_id.clone(), ..Default::default() }).await.unwrap();
     for _ in 0..2 {
         refused(desk.ana.get_lead(&desk.lead.id).await, ErrorReason::NotAuthenticated);
     }
-    directory.reactivate_user(ReactivateUserRequest { user_id }).await.unwrap();
+    directory.reactivate_user(ReactivateUserRequest { user_id, ..Default::default() }).await.unwrap();
     assert_eq!(desk.ana.get_lead(&desk.lead.id).await.unwrap(), desk.lead);
 }
 
@@ -192,7 +192,7 @@ async fn what_is_taken_at_another_server_is_gone_at_once_even_if_nobody_listens(
     refused(watched.caller(&narrowed).get_lead(&narrowed_lead).await, ErrorReason::LeadNotFound);
 
     deaf(&watched, &leaver, &group_lead).await;
-    let leaving = RemoveGroupMembersRequest { group_id, user_ids: vec![leaver.id.clone()] };
+    let leaving = RemoveGroupMembersRequest { group_id, user_ids: vec![leaver.id.clone()], ..Default::default() };
     admin.directory().remove_group_members(leaving).await.unwrap();
     refused(watched.caller(&leaver).get_lead(&group_lead).await, ErrorReason::LeadNotFound);
 
@@ -201,7 +201,11 @@ async fn what_is_taken_at_another_server_is_gone_at_once_even_if_nobody_listens(
     refused(watched.caller(&locked_out).get_lead(&locked_out_lead).await, ErrorReason::NotAuthenticated);
 
     deaf(&watched, &gone, &gone_lead).await;
-    admin.directory().deactivate_user(DeactivateUserRequest { user_id: gone.id.clone() }).await.unwrap();
+    admin
+        .directory()
+        .deactivate_user(DeactivateUserRequest { user_id: gone.id.clone(), ..Default::default() })
+        .await
+        .unwrap();
     refused(watched.caller(&gone).get_lead(&gone_lead).await, ErrorReason::NotAuthenticated);
 
     deaf(&watched, &viewer, &group_lead).await;
@@ -250,5 +254,5 @@ async fn revoke_last_token(t: &TestServer, user: &Caller) {
     let request = ListApiTokensRequest { user_id: user.id.clone(), ..ListApiTokensRequest::default() };
     let tokens = t.admin().directory().list_api_tokens(request).await.unwrap().into_inner().api_tokens;
     let api_token_id = tokens.last().unwrap().id.clone();
-    t.admin().directory().revoke_api_token(RevokeApiTokenRequest { api_token_id }).await.unwrap();
+    t.admin().directory().revoke_api_token(RevokeApiTokenRequest { api_token_id, ..Default::default() }).await.unwrap();
 }

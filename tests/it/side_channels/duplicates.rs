@@ -2,15 +2,16 @@
 
 use leadward::proto::{
     DuplicatePolicy, ErrorReason, ImportLeadsRequest, ImportOptions, ImportOutcome, ImportResult, ImportRow, Lead,
+    LeadAction,
 };
 
-use super::{clerk, create, duplicates_of, hidden_people};
+use super::{clerk, create, duplicates_of, hidden_people, without_external_ids};
 use crate::support::{Caller, TestServer, answer, item_status, named, on_both_databases, refused};
 
 /// Rows in one message.
 async fn import(caller: &Caller, policy: DuplicatePolicy, leads: Vec<Lead>) -> Vec<ImportResult> {
     let row = |lead| ImportRow { row_number: 7, lead: Some(lead), ..ImportRow::default() };
-    let options = Some(ImportOptions { on_duplicate: policy.into(), match_keys: vec![] });
+    let options = Some(ImportOptions { on_duplicate: policy.into(), ..Default::default() });
     let rows = leads.into_iter().map(row).collect();
     let messages = tokio_stream::iter([ImportLeadsRequest { options, rows }]);
     let mut responses = caller.leads().import_leads(messages).await.unwrap().into_inner();
@@ -101,6 +102,36 @@ on_both_databases! {
             assert_eq!((&changed.email, &changed.phone), (&person.email, &person.phone));
         }
         unchanged(&t, &people).await;
+    }
+
+    /// Whether it is known by its external ID, or has none yet and is known by its address or its phone.
+    async fn a_registration_is_refused_in_the_same_words_whoever_is_hidden(t: TestServer) {
+        let (clerk, ben) = (clerk(&t).await, t.agent("ben").await);
+        let people = hidden_people(&t, &ben).await;
+        let [by_id, ..] = duplicates_of(&people[0]);
+        let expected = answer(&create(&clerk, by_id, DuplicatePolicy::Reject).await.unwrap_err());
+        for person in &people {
+            let [by_id, ..] = duplicates_of(person);
+            let status = refused(clerk.register(by_id).await, ErrorReason::DuplicateLead);
+            assert_eq!(answer(&status), expected, "{}", person.name());
+        }
+        unchanged(&t, &people).await;
+
+        let people = without_external_ids(&t, &people).await;
+        for person in &people {
+            let [_, by_email, by_phone] = duplicates_of(person);
+            for registering in [by_email, by_phone] {
+                let status = refused(clerk.register(registering).await, ErrorReason::DuplicateLead);
+                assert_eq!(answer(&status), expected, "{}", person.name());
+            }
+        }
+        unchanged(&t, &people).await;
+        assert!(clerk.list_leads(LeadAction::View).await.unwrap().is_empty(), "nobody was registered");
+        let (_, message, details) = &expected;
+        let words = format!("{message} {}", String::from_utf8_lossy(details));
+        for secret in secrets(&people) {
+            assert!(!words.contains(&secret), "{secret} in {words}");
+        }
     }
 
     async fn the_outcome_of_a_row_is_the_same_whichever_hidden_lead_it_is_taken_for(t: TestServer) {

@@ -6,11 +6,11 @@ use leadward::proto::{
 };
 
 use super::{absent, clerk, create, duplicates_of, hidden_leads, hidden_people, said};
-use crate::support::{Caller, TestServer, named, on_both_databases};
+use crate::support::{Caller, TestServer, euros, named, on_both_databases};
 
 /// The pages of a lead's history, and how long the token of each is.
 async fn history(caller: &Caller, lead_id: &str, page_size: i32) -> Vec<(Vec<LeadHistoryEntry>, usize)> {
-    let mut request = ListLeadHistoryRequest { lead_id: lead_id.to_owned(), page_size, page_token: String::new() };
+    let mut request = ListLeadHistoryRequest { lead_id: lead_id.to_owned(), page_size, ..Default::default() };
     let mut pages = Vec::new();
     loop {
         let page = caller.leads().list_lead_history(request.clone()).await.unwrap().into_inner();
@@ -63,6 +63,31 @@ on_both_databases! {
             let told = admin.history(&person.id).await.unwrap();
             assert!(told.iter().all(|entry| entry.actor_id == admin.id), "what was refused was not recorded: {told:?}");
         }
+    }
+
+    /// The keys of payments and orders are each lead's own.
+    async fn a_deposit_or_an_order_of_a_hidden_lead_is_in_nobodys_way(t: TestServer) {
+        let (admin, clerk, ben) = (t.admin(), clerk(&t).await, t.agent("ben").await);
+        let (own, twin) = (t.lead_of("own", &clerk).await, t.lead_of("own", &clerk).await);
+        let hidden = t.lead_of("hidden", &ben).await;
+        let first = admin.deposit(&hidden.id, "payment-7", euros(250, 0)).await.unwrap();
+        let order = admin.place_order(&hidden.id, "N-7").await.unwrap();
+        let before = admin.history(&hidden.id).await.unwrap();
+
+        let taken = clerk.deposit(&own.id, "payment-7", euros(10, 0)).await.unwrap();
+        let free = clerk.deposit(&twin.id, "payment-8", euros(10, 0)).await.unwrap();
+        assert!(taken.recorded && free.recorded);
+        let deposit = taken.deposit.unwrap();
+        assert_eq!((&deposit.lead_id, deposit.amount), (&own.id, Some(euros(10, 0))));
+        assert_eq!(taken.lead.unwrap().etag, free.lead.unwrap().etag);
+        assert_eq!(clerk.place_order(&own.id, "N-7").await.unwrap().lead_id, own.id);
+        clerk.place_order(&twin.id, "N-8").await.unwrap();
+        assert_eq!(history(&clerk, &own.id, 0).await[0].0.len(), history(&clerk, &twin.id, 0).await[0].0.len());
+
+        let again = admin.deposit(&hidden.id, "payment-7", euros(250, 0)).await.unwrap();
+        assert_eq!((again.recorded, again.deposit, again.lead), (false, first.deposit, first.lead));
+        assert_eq!(admin.get_order(&order.id).await.unwrap(), order);
+        assert_eq!(admin.history(&hidden.id).await.unwrap(), before);
     }
 
     /// What was done about the access to a hidden lead is left out, and no page is shorter for it.

@@ -9,7 +9,7 @@ use leadward::proto::{
     RetrieveLeadRequest, RevokeLeadAccessRequest, UnassignLeadRequest, UnassignLeadResponse, UpdateLeadRequest,
     UpdateUserPermissionsRequest, access_check_result::Outcome, assignment_service_client::AssignmentServiceClient,
     directory_service_client::DirectoryServiceClient, lead_service_client::LeadServiceClient,
-    permission_service_client::PermissionServiceClient,
+    order_service_client::OrderServiceClient, permission_service_client::PermissionServiceClient,
 };
 use prost_types::FieldMask;
 use tonic::{
@@ -83,6 +83,11 @@ impl Caller {
         LeadServiceClient::with_interceptor(self.channel.clone(), self.bearer()).max_decoding_message_size(LARGEST_PAGE)
     }
 
+    pub fn orders(&self) -> OrderServiceClient<Authorised> {
+        OrderServiceClient::with_interceptor(self.channel.clone(), self.bearer())
+            .max_decoding_message_size(LARGEST_PAGE)
+    }
+
     pub fn permissions(&self) -> PermissionServiceClient<Authorised> {
         PermissionServiceClient::with_interceptor(self.channel.clone(), self.bearer())
     }
@@ -139,35 +144,35 @@ impl Caller {
     pub async fn update_lead(&self, lead: Lead, mask: &[&str]) -> Result<Lead, Status> {
         let paths: Vec<_> = mask.iter().map(|path| (*path).to_owned()).collect();
         let update_mask = (!paths.is_empty()).then_some(FieldMask { paths });
-        let request = UpdateLeadRequest { lead: Some(lead), update_mask };
+        let request = UpdateLeadRequest { lead: Some(lead), update_mask, ..Default::default() };
         Ok(self.leads().update_lead(request).await?.into_inner().lead.unwrap())
     }
 
     pub async fn discard(&self, id: &str) -> Result<Lead, Status> {
         let request =
-            DiscardLeadRequest { lead_id: id.to_owned(), reason: "Not ready".to_owned(), etag: String::new() };
+            DiscardLeadRequest { lead_id: id.to_owned(), reason: "Not ready".to_owned(), ..Default::default() };
         Ok(self.leads().discard_lead(request).await?.into_inner().lead.unwrap())
     }
 
     pub async fn retrieve(&self, id: &str) -> Result<Lead, Status> {
-        let request = RetrieveLeadRequest { lead_id: id.to_owned(), etag: String::new() };
+        let request = RetrieveLeadRequest { lead_id: id.to_owned(), ..Default::default() };
         Ok(self.leads().retrieve_lead(request).await?.into_inner().lead.unwrap())
     }
 
     pub async fn reopen(&self, id: &str) -> Result<Lead, Status> {
-        let request = ReopenLeadRequest { lead_id: id.to_owned(), etag: String::new() };
+        let request = ReopenLeadRequest { lead_id: id.to_owned(), ..Default::default() };
         Ok(self.leads().reopen_lead(request).await?.into_inner().lead.unwrap())
     }
 
     pub async fn delete(&self, id: &str) -> Result<(), Status> {
         let reason = DeletionReason::Obsolete.into();
-        let request = DeleteLeadRequest { lead_id: id.to_owned(), reason, etag: String::new() };
+        let request = DeleteLeadRequest { lead_id: id.to_owned(), reason, ..Default::default() };
         self.leads().delete_lead(request).await.map(drop)
     }
 
     pub async fn resolve(&self, id: &str) -> Result<Lead, Status> {
         let request =
-            ResolveLeadRequest { lead_id: id.to_owned(), disposition: "Declined".to_owned(), etag: String::new() };
+            ResolveLeadRequest { lead_id: id.to_owned(), disposition: "Declined".to_owned(), ..Default::default() };
         Ok(self.assignments().resolve_lead(request).await?.into_inner().lead.unwrap())
     }
 
@@ -187,13 +192,14 @@ impl Caller {
             lead_id: id.to_owned(),
             user_id: to.id.clone(),
             mode: mode.into(),
-            expire_time: None,
+            ..Default::default()
         };
         Ok(self.assignments().grant_lead_access(request).await?.into_inner().access.unwrap())
     }
 
     pub async fn revoke(&self, id: &str, from: &Caller) -> Result<(), Status> {
-        let request = RevokeLeadAccessRequest { lead_id: id.to_owned(), user_id: from.id.clone() };
+        let request =
+            RevokeLeadAccessRequest { lead_id: id.to_owned(), user_id: from.id.clone(), ..Default::default() };
         self.assignments().revoke_lead_access(request).await.map(drop)
     }
 

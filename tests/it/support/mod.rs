@@ -4,6 +4,7 @@ mod builders;
 mod caller;
 mod calls;
 mod dice;
+mod life;
 pub mod process;
 mod refusal;
 mod server;
@@ -16,6 +17,7 @@ pub use builders::{
 pub use caller::Caller;
 pub use calls::{call_on_lead, methods};
 pub use dice::Dice;
+pub use life::{Batch, BatchKind, Told, Watch, call, euros, note, seconds_ago};
 pub use process::Serve;
 pub use refusal::{answer, fact, faults, item_status, reason, refused};
 pub use server::{RunningServer, TestServer};

@@ -56,16 +56,24 @@ fn code_of(reason: ErrorReason) -> Code {
         | ErrorReason::SelfConfiguration
         | ErrorReason::Escalation => Code::PermissionDenied,
         ErrorReason::LeadNotFound | ErrorReason::ResourceNotFound => Code::NotFound,
-        ErrorReason::InvalidArgument | ErrorReason::InvalidPageToken => Code::InvalidArgument,
+        ErrorReason::InvalidArgument
+        | ErrorReason::InvalidPageToken
+        | ErrorReason::InvalidResumeToken
+        | ErrorReason::RequestIdReused => Code::InvalidArgument,
         ErrorReason::LeadState
         | ErrorReason::IneligibleAssignee
         | ErrorReason::RevocationRefused
         | ErrorReason::LastAdministrator
         | ErrorReason::Fixed
         | ErrorReason::InUse
+        | ErrorReason::OrderStatus
+        | ErrorReason::ResumeTokenExpired
         | ErrorReason::PickListEntryUnusable => Code::FailedPrecondition,
-        ErrorReason::DuplicateLead | ErrorReason::DuplicateResource => Code::AlreadyExists,
-        ErrorReason::StaleEtag => Code::Aborted,
+        ErrorReason::DuplicateLead | ErrorReason::DuplicateResource | ErrorReason::PaymentIdReused => {
+            Code::AlreadyExists
+        }
+        ErrorReason::StaleEtag | ErrorReason::BatchRefused => Code::Aborted,
+        ErrorReason::SlowReader => Code::ResourceExhausted,
         ErrorReason::Unavailable => Code::Unavailable,
         ErrorReason::Unimplemented => Code::Unimplemented,
         ErrorReason::Internal => Code::Internal,

@@ -113,7 +113,12 @@ impl TestServer {
             profile_id: Some(self.profile_id(profile).await),
             ..User::default()
         };
-        let user = self.admin.directory().create_user(CreateUserRequest { user: Some(user) }).await.unwrap();
+        let user = self
+            .admin
+            .directory()
+            .create_user(CreateUserRequest { user: Some(user), ..Default::default() })
+            .await
+            .unwrap();
         let user_id = user.into_inner().user.unwrap().id;
         self.bearer(&self.token(&user_id).await).introduced().await
     }
@@ -137,13 +142,13 @@ impl TestServer {
     }
 
     pub async fn create_profile(&self, profile: Profile) -> Profile {
-        let request = CreateProfileRequest { profile: Some(profile) };
+        let request = CreateProfileRequest { profile: Some(profile), ..Default::default() };
         self.admin.permissions().create_profile(request).await.unwrap().into_inner().profile.unwrap()
     }
 
     /// Changes what is populated of a user.
     pub async fn update_user(&self, user: User) -> User {
-        let request = UpdateUserRequest { user: Some(user), update_mask: None };
+        let request = UpdateUserRequest { user: Some(user), ..Default::default() };
         self.admin.directory().update_user(request).await.unwrap().into_inner().user.unwrap()
     }
 
@@ -155,7 +160,12 @@ impl TestServer {
 
     pub async fn group(&self, name: &str, members: &[&Caller]) -> String {
         let group = Group { name: Some(name.to_owned()), ..Group::default() };
-        let made = self.admin.directory().create_group(CreateGroupRequest { group: Some(group) }).await.unwrap();
+        let made = self
+            .admin
+            .directory()
+            .create_group(CreateGroupRequest { group: Some(group), ..Default::default() })
+            .await
+            .unwrap();
         let group_id = made.into_inner().group.unwrap().id;
         if !members.is_empty() {
             self.add_members(&group_id, members).await;
@@ -165,7 +175,7 @@ impl TestServer {
 
     pub async fn add_members(&self, group_id: &str, members: &[&Caller]) {
         let user_ids = members.iter().map(|member| member.id.clone()).collect();
-        let request = AddGroupMembersRequest { group_id: group_id.to_owned(), user_ids };
+        let request = AddGroupMembersRequest { group_id: group_id.to_owned(), user_ids, ..Default::default() };
         self.admin.directory().add_group_members(request).await.unwrap();
     }
 

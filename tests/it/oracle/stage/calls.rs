@@ -59,7 +59,7 @@ impl Stage {
                 Ok(Seen { lead: answer.lead, previous: answer.previous_assignee, ..Seen::default() })
             }
             Act::Grant { mode, until } => {
-                let request = GrantLeadAccessRequest { lead_id, user_id, mode: *mode as i32, expire_time: None };
+                let request = GrantLeadAccessRequest { lead_id, user_id, mode: *mode as i32, ..Default::default() };
                 let answer = grant(caller, request, *until).await?;
                 Ok(Seen { paths: Some(answer.access.unwrap_or_default().paths), ..Seen::default() })
             }
@@ -78,23 +78,29 @@ impl Stage {
                 caller.permissions().update_user_permissions(request).await.map(|_| Seen::default())
             }
             Act::Join { group } => {
-                let request = AddGroupMembersRequest { group_id: self.groups[*group].clone(), user_ids };
+                let request =
+                    AddGroupMembersRequest { group_id: self.groups[*group].clone(), user_ids, ..Default::default() };
                 caller.directory().add_group_members(request).await.map(|_| Seen::default())
             }
             Act::Leave { group } => {
-                let request = RemoveGroupMembersRequest { group_id: self.groups[*group].clone(), user_ids };
+                let request =
+                    RemoveGroupMembersRequest { group_id: self.groups[*group].clone(), user_ids, ..Default::default() };
                 caller.directory().remove_group_members(request).await.map(|_| Seen::default())
             }
-            Act::ToggleActive if self.model.is_active(operation.user) => {
-                caller.directory().reactivate_user(ReactivateUserRequest { user_id }).await.map(|_| Seen::default())
-            }
-            Act::ToggleActive => {
-                caller.directory().deactivate_user(DeactivateUserRequest { user_id }).await.map(|_| Seen::default())
-            }
+            Act::ToggleActive if self.model.is_active(operation.user) => caller
+                .directory()
+                .reactivate_user(ReactivateUserRequest { user_id, ..Default::default() })
+                .await
+                .map(|_| Seen::default()),
+            Act::ToggleActive => caller
+                .directory()
+                .deactivate_user(DeactivateUserRequest { user_id, ..Default::default() })
+                .await
+                .map(|_| Seen::default()),
             Act::GiveProfile { profile } => {
                 let profile_id = Some(self.profiles[*profile].clone());
                 let user = Some(User { id: user_id, profile_id, ..User::default() });
-                let request = UpdateUserRequest { user, update_mask: None };
+                let request = UpdateUserRequest { user, ..Default::default() };
                 caller.directory().update_user(request).await.map(|_| Seen::default())
             }
             Act::NewToken => Ok(Seen { token: Some(new_token(caller, &user_id).await?), ..Seen::default() }),
@@ -111,7 +117,7 @@ impl Stage {
                 let id = self.profiles[name].clone();
                 let profile = Some(ProfileMessage { id, resolved_grace, ..ProfileMessage::default() });
                 let update_mask = Some(FieldMask { paths: vec!["resolved_grace".to_owned()] });
-                let request = UpdateProfileRequest { profile, update_mask, validate_only: false };
+                let request = UpdateProfileRequest { profile, update_mask, ..Default::default() };
                 caller.permissions().update_profile(request).await.map(|_| Seen::default())
             }
             Act::SetPolicy { policy } => {
@@ -164,7 +170,7 @@ async fn new_token(caller: &Caller, user_id: &str) -> Result<String, Status> {
     let request = CreateApiTokenRequest { user_id: user_id.to_owned(), ..CreateApiTokenRequest::default() };
     let new = directory.create_api_token(request).await?.into_inner();
     for token in old {
-        directory.revoke_api_token(RevokeApiTokenRequest { api_token_id: token.id }).await?;
+        directory.revoke_api_token(RevokeApiTokenRequest { api_token_id: token.id, ..Default::default() }).await?;
     }
     Ok(new.secret)
 }
@@ -200,5 +206,5 @@ fn settings_request(policy: RevocationPolicy) -> UpdateSettingsRequest {
         Settings { revocation_policy: policy as i32, keep_duration: keep_duration(policy), ..Settings::default() };
     let mut paths = vec!["revocation_policy".to_owned()];
     paths.extend(settings.keep_duration.is_some().then(|| "keep_duration".to_owned()));
-    UpdateSettingsRequest { settings: Some(settings), update_mask: Some(FieldMask { paths }) }
+    UpdateSettingsRequest { settings: Some(settings), update_mask: Some(FieldMask { paths }), ..Default::default() }
 }

@@ -58,23 +58,24 @@ on_both_databases! {
             };
             let reasons = [ErrorReason::CapabilityRequired, ErrorReason::DuplicateResource];
             for (caller, reason) in [&mia, &admin].into_iter().zip(reasons) {
-                let request = CreateUserRequest { user: Some(double.clone()) };
+                let request = CreateUserRequest { user: Some(double.clone()), ..Default::default() };
                 refused(caller.directory().create_user(request).await, reason);
                 let group = Some(Group { name: Some("North".to_owned()), ..Group::default() });
-                refused(caller.directory().create_group(CreateGroupRequest { group }).await, reason);
+                let request = CreateGroupRequest { group, ..Default::default() };
+                refused(caller.directory().create_group(request).await, reason);
                 let renamed = Profile { id: scouts.id.clone(), ..profile("Manager", Role::Agent) };
                 let request = UpdateProfileRequest { profile: Some(renamed), ..UpdateProfileRequest::default() };
                 refused(caller.permissions().update_profile(request).await, reason);
             }
             let user_ids = vec![ana.id.clone(), Uuid::now_v7().to_string()];
-            let request = AddGroupMembersRequest { group_id: south, user_ids };
+            let request = AddGroupMembersRequest { group_id: south, user_ids, ..Default::default() };
             refused(admin.directory().add_group_members(request).await, ErrorReason::ResourceNotFound);
             let view = permission(LeadAction::View, AccessLevel::None);
             refused(admin.set_permission(&admin, view.clone()).await, ErrorReason::SelfConfiguration);
             refused(mia.set_permission(&admin, view).await, ErrorReason::RoleNotBelow);
             refused(admin.revoke(&lead.id, &ana).await, ErrorReason::RevocationRefused);
             refused(mia.grant(&lead.id, &ana, GrantMode::Full).await, ErrorReason::CapabilityRequired);
-            let members_of_nothing = AddGroupMembersRequest { group_id: north, user_ids: vec![] };
+            let members_of_nothing = AddGroupMembersRequest { group_id: north, user_ids: vec![], ..Default::default() };
             refused(admin.directory().add_group_members(members_of_nothing).await, ErrorReason::InvalidArgument);
         })
         .await;
@@ -95,7 +96,7 @@ on_both_databases! {
             };
             admin.permissions().update_user_permissions(request).await.unwrap();
             let profile = Some(Profile { id: scouts.id, max_open_leads: Some(7), ..Profile::default() });
-            let request = UpdateProfileRequest { profile, update_mask: None, validate_only: true };
+            let request = UpdateProfileRequest { profile, validate_only: true, ..Default::default() };
             admin.permissions().update_profile(request).await.unwrap();
             let request = AssignLeadRequest {
                 lead_id: lead.id.clone(),

@@ -1,0 +1,25 @@
+//! What lets go of what was kept long enough: answers of repeated requests, places of imports, events of leads.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, interval_at};
+
+use crate::store::{Store, imports, lead_events, requests};
+
+/// How long after its start a server sweeps for the first time.
+const FIRST: Duration = Duration::from_secs(60);
+/// How often it sweeps.
+const EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// Sweeps for as long as it is polled.
+pub async fn run(store: Store) {
+    let mut hours = interval_at(Instant::now() + FIRST, EVERY);
+    loop {
+        hours.tick().await;
+        for swept in [requests::sweep(&store).await, imports::sweep(&store).await, lead_events::sweep(&store).await] {
+            if let Err(error) = swept {
+                tracing::warn!(?error, "what was kept long enough is still kept");
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Wakes those who watch when something has happened to leads, here or at another server of the database.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::{Notify, watch};
+
+use crate::store::{Store, lead_events};
+
+/// How often the database is asked whether something has happened at another server.
+const POLL: Duration = Duration::from_millis(250);
+
+/// Where those who watch find out that they should look.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    head: watch::Receiver<i64>,
+    listeners: Arc<Listeners>,
+}
+
+#[derive(Debug, Default)]
+struct Listeners {
+    count: AtomicUsize,
+    came: Notify,
+}
+
+/// Somebody who watches.
+#[derive(Debug)]
+pub struct Listener {
+    head: watch::Receiver<i64>,
+    listeners: Arc<Listeners>,
+}
+
+impl Feed {
+    /// A feed, and what fills it for as long as it is polled. Once that is dropped, the listeners hear that nothing more comes.
+    pub fn new(store: Store) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let (sender, head) = watch::channel(0);
+        let feed = Self { head, listeners: Arc::default() };
+        let listeners = Arc::clone(&feed.listeners);
+        (feed, fill(store, sender, listeners))
+    }
+
+    /// Listens from now on.
+    pub fn listen(&self) -> Listener {
+        self.listeners.count.fetch_add(1, Ordering::Relaxed);
+        self.listeners.came.notify_one();
+        Listener { head: self.head.clone(), listeners: Arc::clone(&self.listeners) }
+    }
+}
+
+impl Listener {
+    /// Waits until something has happened; false: the server stops.
+    pub async fn changed(&mut self) -> bool {
+        self.head.changed().await.is_ok()
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.listeners.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn fill(store: Store, head: watch::Sender<i64>, listeners: Arc<Listeners>) {
+    loop {
+        if listeners.count.load(Ordering::Relaxed) == 0 {
+            listeners.came.notified().await;
+        }
+        match lead_events::head(&store).await {
+            Ok(now) => {
+                head.send_if_modified(|known| std::mem::replace(known, now) != now);
+            }
+            Err(error) => tracing::warn!(?error, "what happens to leads is not heard of"),
+        }
+        tokio::select! {
+            () = store.something_happened() => {}
+            () = tokio::time::sleep(POLL) => {}
+        }
+    }
+}

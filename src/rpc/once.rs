@@ -1,0 +1,165 @@
+//! Changes: each one transaction, and safe to repeat where its request has an ID.
+
+use std::{future::Future, marker::PhantomData, sync::Arc};
+
+use prost::Message;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{Api, convert::Faults};
+use crate::{
+    access::Caller,
+    domain::{Error, Result, requests},
+    model::ids::LeadId,
+    proto,
+    store::Tx,
+};
+
+/// A request for a change.
+pub(super) trait Change: Message + 'static {
+    /// The call's name.
+    const METHOD: &'static str;
+
+    /// What it is answered.
+    type Answer: Message + Default + Send + 'static;
+
+    /// Takes the request's ID out; what stays is what a repeated request must have in common with the first.
+    fn take_request_id(&mut self) -> String;
+
+    /// Of which lead an answer tells.
+    fn about(answer: &Self::Answer) -> Option<&str>;
+}
+
+/// What makes a request the same one as before.
+pub(super) struct Once<C> {
+    id: Option<Uuid>,
+    digest: [u8; 32],
+    change: PhantomData<fn() -> C>,
+}
+
+impl Faults {
+    /// What a request is known by if it is repeated. Its ID is taken out of it.
+    pub fn once<C: Change>(&mut self, request: &mut C) -> Once<C> {
+        let id = match request.take_request_id().as_str() {
+            "" => None,
+            text => self.some("request_id", "is not a UUID", Uuid::try_parse(text).ok()),
+        };
+        let digest = Sha256::new().chain_update(C::METHOD).chain_update([0]).chain_update(request.encode_to_vec());
+        Once { id, digest: digest.finalize().into(), change: PhantomData }
+    }
+}
+
+impl Api {
+    /// Makes a change in one transaction, or answers what it was answered before. The work may run again where another
+    /// transaction was in the way.
+    pub(super) async fn change<C, A, W, F>(&self, caller: &Caller, once: Once<C>, args: A, work: W) -> Result<C::Answer>
+    where
+        C: Change,
+        A: Send + Sync + 'static,
+        W: Fn(Tx, Arc<(Caller, A)>) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<C::Answer>> + Send,
+    {
+        self.change_unless(false, caller, once, args, work).await
+    }
+
+    /// Like [`change`](Self::change), but with `dry_run` everything is undone at the end and the answer stays.
+    pub(super) async fn change_unless<C, A, W, F>(
+        &self,
+        dry_run: bool,
+        caller: &Caller,
+        once: Once<C>,
+        args: A,
+        work: W,
+    ) -> Result<C::Answer>
+    where
+        C: Change,
+        A: Send + Sync + 'static,
+        W: Fn(Tx, Arc<(Caller, A)>) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<C::Answer>> + Send,
+    {
+        let request = once.id.map(|id| requests::Request::of(caller, id, once.digest));
+        let shared = Arc::new((request, work));
+        self.store
+            .write_unless(dry_run, (caller.clone(), args), move |tx, args| {
+                let shared = Arc::clone(&shared);
+                async move {
+                    let (request, work) = &*shared;
+                    let Some(request) = request else { return work(tx, args).await };
+                    if let Some(answer) = request.answered(&tx, &args.0).await? {
+                        return C::Answer::decode(answer.as_slice())
+                            .map_err(|_| Error::Internal("a kept answer can't be read".to_owned()));
+                    }
+                    let answer = work(tx.clone(), Arc::clone(&args)).await?;
+                    let about = C::about(&answer).and_then(|id| id.parse::<LeadId>().ok());
+                    request.keep(&tx, &answer.encode_to_vec(), about).await?;
+                    Ok(answer)
+                }
+            })
+            .await
+    }
+}
+
+macro_rules! changes {
+    ($($method:ident: $request:ident => $response:ident $(about $($field:ident).+)?;)+) => {$(
+        impl Change for proto::$request {
+            const METHOD: &'static str = stringify!($method);
+            type Answer = proto::$response;
+
+            fn take_request_id(&mut self) -> String {
+                std::mem::take(&mut self.request_id)
+            }
+
+            changes!(@about $response $($($field).+)?);
+        }
+    )+};
+    (@about $response:ident) => {
+        fn about(_: &proto::$response) -> Option<&str> {
+            None
+        }
+    };
+    (@about $response:ident $resource:ident.$field:ident) => {
+        fn about(answer: &proto::$response) -> Option<&str> {
+            answer.$resource.as_ref().map(|resource| resource.$field.as_str())
+        }
+    };
+}
+
+changes! {
+    CreateLead: CreateLeadRequest => CreateLeadResponse about lead.id;
+    RegisterLead: RegisterLeadRequest => RegisterLeadResponse about lead.id;
+    RecordDeposit: RecordDepositRequest => RecordDepositResponse about lead.id;
+    UpdateLead: UpdateLeadRequest => UpdateLeadResponse about lead.id;
+    DiscardLead: DiscardLeadRequest => DiscardLeadResponse about lead.id;
+    RetrieveLead: RetrieveLeadRequest => RetrieveLeadResponse about lead.id;
+    ReopenLead: ReopenLeadRequest => ReopenLeadResponse about lead.id;
+    DeleteLead: DeleteLeadRequest => DeleteLeadResponse;
+    BatchDiscardLeads: BatchDiscardLeadsRequest => BatchDiscardLeadsResponse;
+    BatchRetrieveLeads: BatchRetrieveLeadsRequest => BatchRetrieveLeadsResponse;
+    BatchDeleteLeads: BatchDeleteLeadsRequest => BatchDeleteLeadsResponse;
+    AppendLeadHistory: AppendLeadHistoryRequest => AppendLeadHistoryResponse about entry.lead_id;
+    CreatePickListEntry: CreatePickListEntryRequest => CreatePickListEntryResponse;
+    UpdatePickListEntry: UpdatePickListEntryRequest => UpdatePickListEntryResponse;
+    CreateProfile: CreateProfileRequest => CreateProfileResponse;
+    UpdateProfile: UpdateProfileRequest => UpdateProfileResponse;
+    DeleteProfile: DeleteProfileRequest => DeleteProfileResponse;
+    UpdateUserPermissions: UpdateUserPermissionsRequest => UpdateUserPermissionsResponse;
+    UpdateSettings: UpdateSettingsRequest => UpdateSettingsResponse;
+    AssignLead: AssignLeadRequest => AssignLeadResponse about lead.id;
+    UnassignLead: UnassignLeadRequest => UnassignLeadResponse about lead.id;
+    ResolveLead: ResolveLeadRequest => ResolveLeadResponse about lead.id;
+    GrantLeadAccess: GrantLeadAccessRequest => GrantLeadAccessResponse;
+    RevokeLeadAccess: RevokeLeadAccessRequest => RevokeLeadAccessResponse;
+    CreateUser: CreateUserRequest => CreateUserResponse;
+    UpdateUser: UpdateUserRequest => UpdateUserResponse;
+    DeactivateUser: DeactivateUserRequest => DeactivateUserResponse;
+    ReactivateUser: ReactivateUserRequest => ReactivateUserResponse;
+    CreateGroup: CreateGroupRequest => CreateGroupResponse;
+    UpdateGroup: UpdateGroupRequest => UpdateGroupResponse;
+    DeleteGroup: DeleteGroupRequest => DeleteGroupResponse;
+    AddGroupMembers: AddGroupMembersRequest => AddGroupMembersResponse;
+    RemoveGroupMembers: RemoveGroupMembersRequest => RemoveGroupMembersResponse;
+    CreateApiToken: CreateApiTokenRequest => CreateApiTokenResponse;
+    RevokeApiToken: RevokeApiTokenRequest => RevokeApiTokenResponse;
+    CreateOrder: CreateOrderRequest => CreateOrderResponse about order.lead_id;
+    UpdateOrderStatus: UpdateOrderStatusRequest => UpdateOrderStatusResponse about order.lead_id;
+}

@@ -1,0 +1,164 @@
+//! Many rows into one table at once: the one place that knows how each database takes them fastest.
+
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityName, EntityTrait, IdenStatic, Iterable, Statement,
+    Value,
+};
+
+use super::{Db, Error, Result, Tx};
+
+/// The most rows of a statement on SQLite. It and the powers of two below make up any number of rows from a few statements
+/// that stay prepared.
+const ROWS_PER_STATEMENT: usize = 128;
+
+/// Rows to insert: what each has in each of the columns.
+struct Rows {
+    table: &'static str,
+    columns: Vec<&'static str>,
+    values: Vec<Vec<Value>>,
+}
+
+/// Inserts rows that have all set the same columns, in their order.
+///
+/// # Errors
+/// [`Error::Unique`], [`Error::Reference`], or the database's.
+pub(super) async fn insert<A: ActiveModelTrait>(tx: &Tx, rows: Vec<A>) -> Result<()> {
+    let Some(rows) = Rows::of(rows)? else { return Ok(()) };
+    let backend = tx.conn().0.get_database_backend();
+    match backend {
+        DbBackend::Postgres => rows.unnested(tx).await,
+        _ => rows.listed(tx).await,
+    }
+}
+
+impl Rows {
+    /// None where there are none.
+    fn of<A: ActiveModelTrait>(rows: Vec<A>) -> Result<Option<Self>> {
+        let Some(first) = rows.first() else { return Ok(None) };
+        let set = <A::Entity as EntityTrait>::Column::iter().filter(|column| !first.is_not_set(*column));
+        let set: Vec<<A::Entity as EntityTrait>::Column> = set.collect();
+        let values = |mut row: A| set.iter().map(|column| row.take(*column).into_value()).collect::<Option<Vec<_>>>();
+        let table = <A::Entity as Default>::default().table_name();
+        let columns = set.iter().map(|column| column.as_str()).collect();
+        let values = rows.into_iter().map(values).collect::<Option<Vec<_>>>();
+        let values = values.ok_or_else(|| bug("rows that are inserted together differ in their columns"))?;
+        Ok(Some(Self { table, columns, values }))
+    }
+
+    /// As arrays, one per column: a statement whose size has nothing to do with the number of rows. What is the same in all rows
+    /// goes over once.
+    async fn unnested(self, tx: &Tx) -> Result<()> {
+        let (mut selected, mut arrays, mut names, mut values) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let columns = quoted(&self.columns);
+        for (at, column) in columns.iter().enumerate() {
+            let of_column = || self.values.iter().filter_map(move |row| row.get(at));
+            let Some(first) = of_column().next() else { return Ok(()) };
+            let kind = kind(first)?;
+            let parameter = at + 1;
+            // The arrays say how many rows there are, so that there must be one.
+            if at > 0 && of_column().all(|value| value == first) {
+                selected.push(format!("${parameter}::{kind}"));
+                values.push(first.clone());
+            } else {
+                selected.push(column.clone());
+                names.push(column.clone());
+                // As text, since arrays of the driver hold no NULL.
+                arrays.push(format!("${parameter}::{kind}[]"));
+                values.push(array(of_column())?.into());
+            }
+        }
+        let sql = format!(
+            "INSERT INTO \"{}\" ({}) SELECT {} FROM unnest({}) AS new({})",
+            self.table,
+            columns.join(", "),
+            selected.join(", "),
+            arrays.join(", "),
+            names.join(", "),
+        );
+        tx.conn().0.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, values)).await?;
+        Ok(())
+    }
+
+    async fn listed(self, tx: &Tx) -> Result<()> {
+        let conn = tx.conn().0;
+        let start = format!("INSERT INTO \"{}\" ({}) VALUES ", self.table, quoted(&self.columns).join(", "));
+        let row = format!("({})", vec!["?"; self.columns.len()].join(", "));
+        let mut rest = self.values.into_iter();
+        while let Some(power) = rest.len().checked_ilog2() {
+            let count = ROWS_PER_STATEMENT.min(1 << power);
+            let sql = start.clone() + &vec![row.as_str(); count].join(", ");
+            let values = rest.by_ref().take(count).flatten();
+            conn.execute_raw(Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)).await?;
+        }
+        Ok(())
+    }
+}
+
+fn quoted(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| format!("\"{name}\"")).collect()
+}
+
+/// PostgreSQL's type for a value.
+fn kind(value: &Value) -> Result<&'static str> {
+    match value {
+        Value::Uuid(_) => Ok("uuid"),
+        Value::String(_) => Ok("text"),
+        Value::BigInt(_) => Ok("bigint"),
+        Value::Int(_) => Ok("integer"),
+        Value::Bool(_) => Ok("boolean"),
+        _ => Err(bug("a type of columns is not known here")),
+    }
+}
+
+/// An array as PostgreSQL reads it.
+fn array<'a>(values: impl Iterator<Item = &'a Value>) -> Result<String> {
+    let mut text = String::from("{");
+    for value in values {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        match value {
+            Value::Uuid(Some(id)) => text.push_str(&id.to_string()),
+            Value::String(Some(value)) => push_quoted(&mut text, value),
+            Value::BigInt(Some(number)) => text.push_str(&number.to_string()),
+            Value::Int(Some(number)) => text.push_str(&number.to_string()),
+            Value::Bool(Some(value)) => text.push(if *value { 't' } else { 'f' }),
+            Value::Uuid(None) | Value::String(None) | Value::BigInt(None) | Value::Int(None) | Value::Bool(None) => {
+                text.push_str("NULL");
+            }
+            _ => return Err(bug("a type of columns is not known here")),
+        }
+    }
+    text.push('}');
+    Ok(text)
+}
+
+fn push_quoted(text: &mut String, value: &str) {
+    text.push('"');
+    for character in value.chars() {
+        if matches!(character, '"' | '\\') {
+            text.push('\\');
+        }
+        text.push(character);
+    }
+    text.push('"');
+}
+
+fn bug(what: &str) -> Error {
+    Error::Other(DbErr::Custom(what.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Value, array};
+
+    #[test]
+    fn an_array_quotes_text_and_leaves_no_value_out() {
+        let texts = ["plain", "", "NULL", r#"{"a":"b\\c"}"#, "é, ü"].map(|text| Value::String(Some(text.to_owned())));
+        let values: Vec<Value> = texts.into_iter().chain([Value::String(None)]).collect();
+        let expected = r#"{"plain","","NULL","{\"a\":\"b\\\\c\"}","é, ü",NULL}"#;
+        assert_eq!(array(values.iter()).ok().as_deref(), Some(expected));
+        let numbers = [Value::BigInt(Some(-1)), Value::BigInt(None)];
+        assert_eq!(array(numbers.iter()).ok().as_deref(), Some("{-1,NULL}"));
+    }
+}
