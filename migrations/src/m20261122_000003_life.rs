@@ -108,11 +108,12 @@ fn tables() -> Vec<TableCreateStatement> {
             .col(big_integer("create_time"))
             .foreign_key(&mut of_lead("deposits"))
             .to_owned(),
-        // Up to which row an import has come.
+        // Up to which row an import has come, and which of those it rejected.
         Table::create()
             .table("imports")
             .col(blob("key").primary_key())
             .col(big_integer("last_row"))
+            .col(text("rejected"))
             .col(big_integer("update_time"))
             .to_owned(),
         // Answers that are kept for repeated requests, sealed. No foreign key: that a request was made outlives its lead.

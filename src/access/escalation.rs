@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::policy::{Facts, Principal, Reach};
 use crate::model::{
     ids::UserId,
-    permission::{Action, Capability, Role},
+    permission::{Action, Capability, OrderVisibility, Role},
 };
 
 /// Why a configuration is refused.
@@ -58,6 +58,12 @@ impl Principal {
             if !mine.with(had).contains(&effective.reach) {
                 return Err(Escalation::Action(action));
             }
+        }
+        // Which orders are seen is how far VIEW goes.
+        let sees_all = |principal: &Self| principal.order_visibility == OrderVisibility::All;
+        let may_give_all = sees_all(self) || before.as_ref().is_some_and(sees_all);
+        if sees_all(&after) && !may_give_all {
+            return Err(Escalation::Action(Action::View));
         }
         let none = BTreeSet::new();
         let had = before.as_ref().map_or(&none, |b| &b.capabilities);

@@ -45,7 +45,12 @@ impl Sight {
             Reach::Complete => Level::Complete,
         };
         let groups = reach.groups().into_iter().flatten().map(GroupId::to_string).collect();
-        let grace = principal.resolved_grace().map(|grace| u64::try_from(grace.as_micros()).unwrap_or(u64::MAX));
+        // Where every lead is in sight, an end of the work takes none out of it.
+        let graced = matches!(reach, Reach::Individual { .. } | Reach::Groups { .. });
+        let grace = principal
+            .resolved_grace()
+            .filter(|_| graced)
+            .map(|grace| u64::try_from(grace.as_micros()).unwrap_or(u64::MAX));
         Self { level, groups, pool: reach.pool(), grace }
     }
 

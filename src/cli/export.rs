@@ -24,8 +24,9 @@ use crate::proto::LeadState;
 
 /// Exports leads into a file through a running server.
 ///
-/// Every lead that the token's user may export, newest first. `leadward import` takes the file back as it is. Users are given
-/// by their e-mail and groups by their name where the user may read the directory, else by their IDs.
+/// Every lead that the token's user may export, newest first. `leadward import` takes the file as it is and makes new ACTIVE
+/// leads of it; back in the same company, those without an external ID are recognised with --match external_id,email,phone
+/// alone. Users are given by their e-mail and groups by their name where the user may read the directory, else by their IDs.
 ///
 /// An export whose connection breaks goes on by itself. Ends with 0 where the file is complete, else with 1 and without a
 /// file.

@@ -3,6 +3,7 @@
 mod csv_table;
 mod import_id;
 mod json_table;
+mod listed;
 mod mapping;
 mod rejects;
 mod rows;
@@ -26,7 +27,8 @@ use crate::proto::{DuplicatePolicy, ImportOptions, LeadMatchKey};
 ///
 /// The file is CSV or JSON lines; what `leadward export` writes is understood as it is. Existing leads are skipped, and rows
 /// that an earlier run of the same command took are not looked at again, so an import that broke off goes on. Rows that
-/// are refused go to a rejects file with their line and the reason; mend it and import it with the same flags.
+/// are refused go to a rejects file with their line and the reason; mend it and import it with the same flags (but for
+/// --import-id). The file is for its owner alone.
 ///
 /// Ends with 0 where every row was taken, 2 where some were rejected, 1 where the import failed.
 #[derive(Debug, clap::Args)]
@@ -39,7 +41,7 @@ pub struct Args {
 
     /// How the file is written, by default as its name ends: .jsonl is JSON lines, anything else CSV
     ///
-    /// In JSON lines, the keys of the objects are the columns.
+    /// In JSON lines, the keys of the objects are the columns. A rejects file is read as CSV whatever is said here.
     #[arg(long, value_enum)]
     format: Option<Format>,
 
@@ -84,7 +86,10 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = OnDuplicate::Skip)]
     on_duplicate: OnDuplicate,
 
-    /// What an existing lead is recognised by; by default external_id where it is given, else email and phone
+    /// What an existing lead is recognised by; by default external_id where that is mapped, else email and phone
+    ///
+    /// That holds for the whole file, whatever a row gives: where external_id is mapped, a row without one becomes a new lead
+    /// each time. `--match external_id,email,phone` recognises it by any of them; but people share addresses and phones.
     #[arg(long = "match", value_enum, value_delimiter = ',', value_name = "KEYS")]
     match_keys: Vec<MatchKey>,
 
@@ -101,7 +106,8 @@ pub struct Args {
 
     /// Where refused rows go, by default FILE.rejects.csv; CSV, whatever the file is
     ///
-    /// A rejects file that is imported is replaced by what is still refused; where nothing is, it stays as it was.
+    /// A rejects file that is imported is replaced by what is still refused; where nothing is, it stays as it was. An import
+    /// that goes on keeps the rejects of its earlier runs, with what has been mended in them.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 }
@@ -165,12 +171,13 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let import_id = ImportId::choose(&args, &mapping, &options, &rejects)?;
     options.import_id = import_id.text.clone();
+    let note = without_id(&options, &mapping);
     let connection = args.remote.connect().await?;
 
     let bar = progress_bar(table.size())?;
     let mut tally = Tally::default();
     let rows = Rows { mapping, date_formats: args.date_format.clone(), bad_phone: args.bad_phone };
-    let transfer = Transfer { tally: &mut tally, rejects: &mut rejects, bar: &bar };
+    let transfer = Transfer { tally: &mut tally, rejects: &mut rejects, bar: &bar, note };
     let result = unless_interrupted(transfer.run(&connection, options, table, rows)).await;
     bar.finish_and_clear();
     if let Err(error) = result {
@@ -178,7 +185,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 
     let rejects_file = rejects.finish()?;
-    println!("{}", tally.summary(started.elapsed(), rejects_file.as_deref()));
+    let flags = if args.import_id.is_some() { "the same flags, but for --import-id" } else { "the same flags" };
+    println!("{}", tally.summary(started.elapsed(), rejects_file.as_deref(), flags));
     Ok(if tally.rejected() == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
@@ -208,6 +216,19 @@ fn match_keys(args: &Args, mapping: &Mapping) -> Vec<MatchKey> {
     }
 }
 
+/// What to tell of rows without an external ID, where nothing else tells them apart.
+fn without_id(options: &ImportOptions, mapping: &Mapping) -> Option<String> {
+    if options.match_keys != [i32::from(LeadMatchKey::ExternalId)] {
+        return None;
+    }
+    let mut note = "and leads are recognised by that alone: such rows become new leads each time".to_owned();
+    let others: Vec<&str> = ["email", "phone"].into_iter().filter(|name| mapping.gives(name)).collect();
+    if !others.is_empty() {
+        note += &format!(", unless --match external_id,{} is given", others.join(","));
+    }
+    Some(note)
+}
+
 fn progress_bar(bytes: u64) -> anyhow::Result<ProgressBar> {
     let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {msg}  {elapsed}")?;
     Ok(ProgressBar::new(bytes).with_style(style))
@@ -216,6 +237,7 @@ fn progress_bar(bytes: u64) -> anyhow::Result<ProgressBar> {
 /// What became of an import that did not come to its end, with its rejects put where the next run finds them.
 fn broken_off(import_id: &ImportId, acknowledged: u64, rejects: Rejects) -> anyhow::Result<String> {
     if acknowledged == 0 {
+        rejects.discard()?;
         return Ok("the import failed before any row was acknowledged".to_owned());
     }
     let rejected = rejects.keep()?.map(|path| format!("; rows rejected by then are in {}", path.display()));

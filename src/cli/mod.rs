@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod export;
+mod files;
 mod format;
 pub mod import;
 mod migrate;

@@ -1,10 +1,10 @@
 //! The server that a command works through.
 
-use std::time::Duration;
+use std::{fs, future::pending, time::Duration};
 
 use anyhow::{Context, anyhow};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::signal;
+use tokio::signal::unix::{SignalKind, signal};
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
@@ -71,10 +71,31 @@ pub(super) fn failed(status: &Status) -> anyhow::Error {
     anyhow!("the server answered {:?}: {}", status.code(), status.message())
 }
 
-/// Works until it is done or somebody presses Ctrl-C, so that files under way are put in order in either case.
+/// Works until it is done, or somebody presses Ctrl-C, ends it or closes its terminal, so that files under way are put in
+/// order in any case.
 pub(super) async fn unless_interrupted<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    // What nohup has started outlives its terminal.
+    let mut hangup = if hangups_are_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
+    let hung_up = async {
+        match &mut hangup {
+            Some(hangup) => hangup.recv().await,
+            None => pending().await,
+        }
+    };
     tokio::select! {
-        result = work => result,
-        _ = signal::ctrl_c() => Err(anyhow!("interrupted")),
+        result = work => return result,
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hung_up => {}
     }
+    Err(anyhow!("interrupted"))
+}
+
+/// As the kernel says, where it does: a mask of signals, of which the first is the hangup.
+fn hangups_are_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

@@ -1,6 +1,9 @@
 //! Who works a lead: assignment, and what becomes of the previous assignee (domain contract, sections 5 and 6).
 
-use super::{Error, Ineligible, Resource, Result, audit, history, leads::lock};
+use super::{
+    Error, Ineligible, Resource, Result, audit, history,
+    leads::{lock, still_reached},
+};
 use crate::{
     access::{
         Caller,
@@ -81,7 +84,8 @@ pub async fn assign(tx: &Tx, caller: &Caller, assignment: &Assignment) -> Result
     if let Some(assignee) = assignment.assignee_id {
         users::lock(tx, assignee).await?;
         let facts = principals::facts(tx, assignee).await?.ok_or(Error::NotFound(Resource::User))?;
-        eligible(tx, &facts, lead.lead(), &settings).await?.map_err(Error::Ineligible)?;
+        let open = open_leads(tx, &facts).await?;
+        eligible(&facts, lead.lead(), &settings, open).map_err(Error::Ineligible)?;
         unblock(tx, caller, &lead, assignee).await?;
     }
     let after = leads::set_assignee(tx, &lead, assignment.assignee_id, caller.id()).await?;
@@ -95,7 +99,7 @@ pub async fn assign(tx: &Tx, caller: &Caller, assignment: &Assignment) -> Result
         Some(previous) => Some(part(tx, caller, &lead, &after, previous, policy).await?),
         None => None,
     };
-    Ok(Assigned { lead: still_reached(tx, caller, after.id).await?, previous })
+    Ok(Assigned { lead: still_reached::<Assign>(tx, caller, after.id).await?, previous })
 }
 
 /// A block doesn't outlast an assignment.
@@ -104,14 +108,6 @@ async fn unblock(tx: &Tx, caller: &Caller, lead: &Locked<Assign>, assignee: User
     let Some(block) = row.filter(|row| row.kind == AccessKind::Blocked) else { return Ok(()) };
     lead_access::remove(tx, lead, &block).await?;
     audit::access(tx, caller, PermissionChangeKind::AccessUnblocked, lead.lead().id, assignee, Some(&block), None).await
-}
-
-/// Whoever gives a lead away may lose it by that, and then doesn't see it in the answer either.
-async fn still_reached(tx: &Tx, caller: &Caller, id: LeadId) -> Result<Option<Lead>> {
-    if let Some(viewed) = leads::get(tx, &caller.scope::<View>(), id).await? {
-        return Ok(Some(viewed.into_lead()));
-    }
-    Ok(leads::get(tx, &caller.scope::<Assign>(), id).await?.map(leads::Found::into_lead))
 }
 
 /// Applies the policy to the previous assignee, over everything that was given to them one by one.
@@ -166,33 +162,35 @@ async fn part(
     Ok(Previous { user_id, policy, expire_time: row.and_then(|row| row.expire_time), remaining })
 }
 
-/// Whether a user may be given a lead. Whoever asks has locked the user's row, so that the answer still holds at the commit.
-pub(super) async fn eligible(
-    tx: &Tx,
-    facts: &Facts,
-    lead: &Lead,
-    settings: &Settings,
-) -> Result<std::result::Result<(), Ineligible>> {
+/// How many open leads a user has, where their profile limits them. Whoever asks has locked the user's row, so that the answer
+/// still holds at the commit.
+pub(super) async fn open_leads(tx: &Tx, facts: &Facts) -> Result<u64> {
+    if facts.profile.max_open_leads.is_none() {
+        return Ok(0);
+    }
+    let all = LeadScope::system("capacity counts every lead, whoever asks may see");
+    Ok(leads::count_open(tx, &all, facts.user_id).await?)
+}
+
+/// Whether a user who has so many open leads may be given one more.
+pub(super) fn eligible(facts: &Facts, lead: &Lead, settings: &Settings, open: u64) -> Result<(), Ineligible> {
     if facts.state == UserState::Deactivated {
-        return Ok(Err(Ineligible::UserDeactivated));
+        return Err(Ineligible::UserDeactivated);
     }
     if *Principal::resolve(facts).reach(Action::View) == Reach::None {
-        return Ok(Err(Ineligible::CannotView));
+        return Err(Ineligible::CannotView);
     }
     let desk = match lead.kind() {
         LeadKind::Lead | LeadKind::Registration => Desk::Sales,
         LeadKind::Client => Desk::Retention,
     };
     if settings.enforce_desks && facts.desk.is_some_and(|theirs| theirs != desk) {
-        return Ok(Err(Ineligible::WrongDesk));
+        return Err(Ineligible::WrongDesk);
     }
-    if let Some(most) = facts.profile.max_open_leads {
-        let all = LeadScope::system("capacity counts every lead, whoever asks may see");
-        if leads::count_open(tx, &all, facts.user_id).await? >= u64::from(most) {
-            return Ok(Err(Ineligible::OverCapacity));
-        }
+    match facts.profile.max_open_leads {
+        Some(most) if open >= u64::from(most) => Err(Ineligible::OverCapacity),
+        _ => Ok(()),
     }
-    Ok(Ok(()))
 }
 
 /// A page of a user's assigned leads that the caller may view.

@@ -1,7 +1,7 @@
 //! What people deposit: the first deposit makes a client.
 
 use super::{
-    Error, Result, history,
+    Error, Result, etag, history,
     leads::{lock, not_ahead},
 };
 use crate::{
@@ -26,20 +26,21 @@ pub struct Recorded {
     pub newly: bool,
 }
 
-/// Records a deposit, whatever the lead's state; one that is recorded already is left.
+/// Records a deposit, whatever the lead's state; one that is recorded already is left, whatever has become of the lead since.
 ///
 /// # Errors
 /// INVALID_ARGUMENT, LEAD_NOT_FOUND, ACTION_NOT_PERMITTED, STALE_ETAG, PAYMENT_ID_REUSED.
 pub async fn record(tx: &Tx, caller: &Caller, id: LeadId, new: &NewDeposit, etag: Option<&str>) -> Result<Recorded> {
     let NewDeposit { payment_id, amount, deposit_time } = new;
     not_ahead(tx, "deposit_time", *deposit_time)?;
-    let lead = lock::<Edit>(tx, caller, id, etag).await?;
+    let lead = lock::<Edit>(tx, caller, id, None).await?;
     let before = lead.lead();
     if let Some(deposit) = deposits::of_payment(tx, &lead, payment_id).await? {
         let same = deposit.amount == *amount && deposit_time.is_none_or(|time| time == deposit.deposit_time);
         let there = Recorded { lead: before.clone(), deposit, newly: false };
         return if same { Ok(there) } else { Err(Error::PaymentIdReused) };
     }
+    etag::check(etag, before.version)?;
     let deposit = Deposit {
         lead_id: id,
         payment_id: payment_id.clone(),

@@ -11,12 +11,26 @@ const FIRST: Duration = Duration::from_secs(60);
 /// How often it sweeps.
 const EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// Sweeps for as long as it is polled.
+/// How often it tries to overwrite what SQLite's log still holds of what was erased.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// Keeps house for as long as it is polled.
 pub async fn run(store: Store) {
+    tokio::join!(sweep(&store), overwrite(&store));
+}
+
+async fn overwrite(store: &Store) {
+    loop {
+        tokio::time::sleep(RETRY).await;
+        store.overwrite_log().await;
+    }
+}
+
+async fn sweep(store: &Store) {
     let mut hours = interval_at(Instant::now() + FIRST, EVERY);
     loop {
         hours.tick().await;
-        for swept in [requests::sweep(&store).await, imports::sweep(&store).await, lead_events::sweep(&store).await] {
+        for swept in [requests::sweep(store).await, imports::sweep(store).await, lead_events::sweep(store).await] {
             if let Err(error) = swept {
                 tracing::warn!(?error, "what was kept long enough is still kept");
             }

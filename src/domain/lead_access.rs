@@ -1,6 +1,6 @@
 //! Who reaches one lead, by which ways; grants and revocations (domain contract, section 5).
 
-use super::{Error, Ineligible, Resource, Result, Unrevocable, audit, leads::lock};
+use super::{Error, Ineligible, Resource, Result, Unrevocable, audit, etag, leads::lock};
 use crate::{
     access::{
         Caller,
@@ -70,8 +70,8 @@ fn access(facts: &Facts, lead: &Lead, rows: &[AccessRow], now: Time) -> Access {
 /// Gives one user a lead as if it were in their INDIVIDUAL set.
 ///
 /// # Errors
-/// CAPABILITY_REQUIRED, LEAD_NOT_FOUND, STALE_ETAG, RESOURCE_NOT_FOUND, SELF_CONFIGURATION, ROLE_NOT_BELOW, INVALID_ARGUMENT,
-/// INELIGIBLE_ASSIGNEE.
+/// CAPABILITY_REQUIRED, LEAD_NOT_FOUND, RESOURCE_NOT_FOUND, SELF_CONFIGURATION, ROLE_NOT_BELOW, ESCALATION, STALE_ETAG,
+/// INVALID_ARGUMENT, INELIGIBLE_ASSIGNEE.
 pub async fn grant(
     tx: &Tx,
     caller: &Caller,
@@ -82,10 +82,11 @@ pub async fn grant(
     etag: Option<&str>,
 ) -> Result<Access> {
     caller.require(Capability::ManageLeadAccess)?;
-    let lead = lock::<View>(tx, caller, id, etag).await?;
+    let lead = lock::<View>(tx, caller, id, None).await?;
     let facts = principals::facts(tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
     caller.may_configure(user_id, facts.profile.role)?;
     may_give(tx, caller, &lead, &Principal::resolve(&facts), mode, expire_time).await?;
+    etag::check(etag, lead.lead().version)?;
     if expire_time.is_some_and(|end| end <= tx.now()) {
         return Err(Error::invalid("expire_time", "must be in the future"));
     }
@@ -102,19 +103,24 @@ pub async fn grant(
 /// Takes a user's grants on a lead and blocks what a level would still give.
 ///
 /// # Errors
-/// CAPABILITY_REQUIRED, LEAD_NOT_FOUND, STALE_ETAG, RESOURCE_NOT_FOUND, REVOCATION_REFUSED, SELF_CONFIGURATION, ROLE_NOT_BELOW.
+/// CAPABILITY_REQUIRED, LEAD_NOT_FOUND, RESOURCE_NOT_FOUND, SELF_CONFIGURATION, ROLE_NOT_BELOW, STALE_ETAG, REVOCATION_REFUSED.
 pub async fn revoke(tx: &Tx, caller: &Caller, id: LeadId, user_id: UserId, etag: Option<&str>) -> Result<()> {
     caller.require(Capability::ManageLeadAccess)?;
-    let lead = lock::<View>(tx, caller, id, etag).await?;
+    let lead = lock::<View>(tx, caller, id, None).await?;
     let facts = principals::facts(tx, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
-    // These two hold for everyone who asks, so they are said before who may ask.
-    if Principal::resolve(&facts).is_administrator() {
-        return Err(Error::Unrevocable(Unrevocable::Administrator));
+    let unrevocable = if Principal::resolve(&facts).is_administrator() {
+        Some(Unrevocable::Administrator)
+    } else {
+        (lead.lead().assignee_id == Some(user_id)).then_some(Unrevocable::CurrentAssignee)
+    };
+    // What holds for everyone who asks is said whoever asks.
+    if unrevocable.is_none() {
+        caller.may_configure(user_id, facts.profile.role)?;
     }
-    if lead.lead().assignee_id == Some(user_id) {
-        return Err(Error::Unrevocable(Unrevocable::CurrentAssignee));
+    etag::check(etag, lead.lead().version)?;
+    if let Some(cause) = unrevocable {
+        return Err(Error::Unrevocable(cause));
     }
-    caller.may_configure(user_id, facts.profile.role)?;
     let row = AccessRow {
         user_id,
         kind: AccessKind::Blocked,

@@ -61,23 +61,40 @@ pub async fn list(
     Ok(leads::list(store, &caller.scope_to(action), states, page).await?)
 }
 
-/// Changes fields.
+/// Changes fields. Answers with the lead where the caller still reaches it.
 ///
 /// # Errors
 /// LEAD_NOT_FOUND, ACTION_NOT_PERMITTED, STALE_ETAG, DUPLICATE_LEAD, PICK_LIST_ENTRY_UNUSABLE, INVALID_ARGUMENT.
-pub async fn update(tx: &Tx, caller: &Caller, id: LeadId, patch: &LeadPatch, etag: Option<&str>) -> Result<Lead> {
-    let lead = lock::<Edit>(tx, caller, id, etag).await?;
-    change(tx, caller, &lead, patch).await.map_err(|error| match error {
+pub async fn update(
+    tx: &Tx,
+    caller: &Caller,
+    id: LeadId,
+    patch: &LeadPatch,
+    etag: Option<&str>,
+) -> Result<Option<Lead>> {
+    let lead = lock::<Edit>(tx, caller, id, None).await?;
+    let after = change(tx, caller, &lead, patch, etag).await.map_err(|error| match error {
         // Another call took the external ID, or deleted the group, between our look and our write.
         Error::Store(crate::store::Error::Unique(_)) => Error::DuplicateLead(None),
         Error::Store(crate::store::Error::Reference(_)) => unknown_group(),
         other => other,
-    })
+    })?;
+    still_told(tx, caller, lead.lead(), after).await
 }
 
 /// Changes the fields of a locked lead under the rules of an update.
-pub(super) async fn change(tx: &Tx, caller: &Caller, lead: &Locked<Edit>, patch: &LeadPatch) -> Result<Lead> {
+pub(super) async fn change(
+    tx: &Tx,
+    caller: &Caller,
+    lead: &Locked<Edit>,
+    patch: &LeadPatch,
+    etag: Option<&str>,
+) -> Result<Lead> {
     let before = lead.lead();
+    if patch.group_id.is_some_and(|group| group != before.group_id) {
+        may_regroup(tx, caller, before.id).await?;
+    }
+    etag::check(etag, before.version)?;
     let mut patch = patch.clone();
     let stage = match &patch.stage {
         Some(Some(name)) if before.stage.as_deref().map(str::to_lowercase) == Some(name.to_lowercase()) => {
@@ -99,8 +116,11 @@ pub(super) async fn change(tx: &Tx, caller: &Caller, lead: &Locked<Edit>, patch:
     if [&after.external_id, &after.name, &after.email, &after.phone].iter().all(|identity| identity.is_none()) {
         return Err(Error::invalid("lead", "needs an external_id, a name, an email or a phone"));
     }
-    if after.group_id != before.group_id {
-        regroup(tx, caller, &after).await?;
+    if after.group_id != before.group_id
+        && let Some(group) = after.group_id
+        && groups::get(tx, group).await?.is_none()
+    {
+        return Err(unknown_group());
     }
     if after.external_id != before.external_id {
         unique_external_id(tx, caller, &patch).await?;
@@ -113,14 +133,25 @@ pub(super) async fn change(tx: &Tx, caller: &Caller, lead: &Locked<Edit>, patch:
 }
 
 /// Moving a lead to another group changes who reaches it, so it takes ASSIGN as well.
-async fn regroup(tx: &Tx, caller: &Caller, after: &Lead) -> Result<()> {
-    if leads::get(tx, &caller.scope::<Assign>(), after.id).await?.is_none() {
-        return Err(Error::ActionNotPermitted(Action::Assign));
+async fn may_regroup(tx: &Tx, caller: &Caller, id: LeadId) -> Result<()> {
+    match leads::get(tx, &caller.scope::<Assign>(), id).await? {
+        Some(_) => Ok(()),
+        None => Err(Error::ActionNotPermitted(Action::Assign)),
     }
-    match after.group_id {
-        Some(group) if groups::get(tx, group).await?.is_none() => Err(unknown_group()),
-        _ => Ok(()),
+}
+
+/// What is told of a changed lead: whoever moves it to another group may lose it by that, and then doesn't see it in the answer
+/// either.
+pub(super) async fn still_told(tx: &Tx, caller: &Caller, before: &Lead, after: Lead) -> Result<Option<Lead>> {
+    if after.group_id == before.group_id { Ok(Some(after)) } else { still_reached::<Edit>(tx, caller, after.id).await }
+}
+
+/// A lead as it is now, where the caller's VIEW or the action that changed it still covers it.
+pub(super) async fn still_reached<A: Acts>(tx: &Tx, caller: &Caller, id: LeadId) -> Result<Option<Lead>> {
+    if let Some(viewed) = leads::get(tx, &caller.scope::<View>(), id).await? {
+        return Ok(Some(viewed.into_lead()));
     }
+    Ok(leads::get(tx, &caller.scope::<A>(), id).await?.map(leads::Found::into_lead))
 }
 
 pub(super) fn unknown_group() -> Error {
@@ -136,23 +167,11 @@ async fn unique_external_id(tx: &Tx, caller: &Caller, patch: &LeadPatch) -> Resu
 }
 
 /// The refusal of a duplicate: it names a lead only where the caller may view it.
-pub(super) async fn duplicate(tx: &Tx, caller: &Caller, same: &[(LeadId, MatchKey)]) -> Result<Error> {
-    let seen = first_covered(tx, &caller.scope::<View>(), same).await?;
-    Ok(Error::DuplicateLead(seen.map(|(lead, key)| (lead.id, key))))
-}
-
-/// The first of some leads that a scope covers. People share phones: beyond so many it is anybody's guess which is meant.
-pub(super) async fn first_covered<A>(
-    tx: &Tx,
-    scope: &LeadScope<A>,
-    same: &[(LeadId, MatchKey)],
-) -> Result<Option<(Lead, MatchKey)>> {
-    const MOST: usize = 100;
-    let same = same.get(..MOST).unwrap_or(same);
+async fn duplicate(tx: &Tx, caller: &Caller, same: &[(LeadId, MatchKey)]) -> Result<Error> {
     let ids: Vec<LeadId> = same.iter().map(|(id, _)| *id).collect();
-    let mut covered: HashMap<LeadId, Lead> =
-        leads::get_many(tx, scope, &ids).await?.into_iter().map(|found| (found.lead().id, found.into_lead())).collect();
-    Ok(same.iter().find_map(|(id, key)| covered.remove(id).map(|lead| (lead, *key))))
+    let viewed = leads::get_many(tx, &caller.scope::<View>(), &ids).await?;
+    let seen = same.iter().find(|(id, _)| viewed.iter().any(|found| found.lead().id == *id));
+    Ok(Error::DuplicateLead(seen.copied()))
 }
 
 /// Sets an ACTIVE lead aside.

@@ -56,9 +56,7 @@ pub async fn list(store: &Store, caller: &Caller, filter: &OrderFilter, page: &P
 /// # Errors
 /// INVALID_ARGUMENT, LEAD_NOT_FOUND, ACTION_NOT_PERMITTED, DUPLICATE_RESOURCE.
 pub async fn create(tx: &Tx, caller: &Caller, new: &NewOrder) -> Result<Outcome> {
-    if new.place_time.is_some_and(|time| time > tx.now()) {
-        return Err(Error::invalid("order.place_time", "is in the future"));
-    }
+    leads::not_ahead(tx, "order.place_time", new.place_time)?;
     let lead = leads::lock::<Edit>(tx, caller, new.lead_id, None).await?;
     let NewOrder { lead_id, number, status, amount, place_time, items } = new.clone();
     let order = Order {

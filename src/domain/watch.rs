@@ -18,6 +18,7 @@ use super::{Error, Result};
 use crate::{
     access::{
         Caller,
+        fence::Fence,
         policy::Principal,
         rule::Situation,
         scope::{Chosen, LeadScope, View},
@@ -37,8 +38,8 @@ use crate::{
 
 /// How many events are looked at in one step.
 const EVENTS: u64 = 500;
-/// How many leads of each sight are compared in one step.
-const COMPARED: u32 = 200;
+/// How many leads of each sight are compared in one step; few where tests are to see more than one.
+const COMPARED: u32 = if cfg!(feature = "switches") { 7 } else { 200 };
 /// How long a position is good for; events are kept a day longer.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How often a watcher's rights may change before all of the first change is told.
@@ -57,13 +58,16 @@ pub struct Position {
     comparing: Option<Uuid>,
     /// Once they were compared: the event by which all has been told that followed from earlier sights.
     settled: Option<i64>,
+    /// The versions of the watcher's rights when they were last told.
+    rights: Vec<i64>,
 }
 
-/// What a watcher could view from some event on.
+/// What a watcher could view from some event and moment on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct InForce {
     sight: Sight,
     since: i64,
+    from: i64,
 }
 
 /// What is told of a lead.
@@ -106,6 +110,36 @@ pub struct Step {
 }
 
 impl Position {
+    /// Takes in what the watcher may view now. Where their rights have moved, they may have been others in between, and what
+    /// happened then was perhaps not for them: what was in force is known for up to where they were told, and from now on.
+    fn see(&mut self, sight: Sight, rights: Vec<i64>, head: i64, now: Time) {
+        let changed = self.sights.last().is_none_or(|last| last.sight != sight);
+        if !changed && self.rights == rights {
+            return;
+        }
+        self.rights = rights;
+        let seq = self.seq;
+        // By these the watcher was told what happened until here.
+        let told = |at: &mut InForce| at.since = at.since.max(seq);
+        match self.sights.as_mut_slice() {
+            [.., before, last] if !changed && before.sight == sight => {
+                told(before);
+                last.since = head;
+            }
+            [.., last] => {
+                told(last);
+                self.sights.push(InForce { sight, since: head, from: now.timestamp_micros() });
+            }
+            [] => self.sights.push(InForce { sight, since: head, from: now.timestamp_micros() }),
+        }
+        if changed {
+            self.comparing = Some(Uuid::max());
+            self.settled = None;
+        } else if self.comparing.is_none() {
+            self.settled = Some(head);
+        }
+    }
+
     /// The same, but told only up to an event.
     pub fn up_to(&self, seq: i64) -> Self {
         Self { seq, ..self.clone() }
@@ -121,8 +155,9 @@ pub async fn begin(store: &Store, caller: &Caller) -> Result<Position> {
         .snapshot(caller.clone(), |tx, caller| async move {
             stand(&tx, &caller).await?;
             let seq = lead_events::head(&tx).await?;
-            let sights = vec![InForce { sight: Sight::of(&caller), since: seq }];
-            Ok(Position { seq, time: tx.now().timestamp_micros(), sights, comparing: None, settled: None })
+            let time = tx.now().timestamp_micros();
+            let sights = vec![InForce { sight: Sight::of(&caller), since: seq, from: time }];
+            Ok(Position { seq, time, sights, comparing: None, settled: None, rights: versions(&caller) })
         })
         .await
 }
@@ -160,6 +195,12 @@ async fn stand(tx: &Tx, caller: &Caller) -> Result<()> {
     }
 }
 
+/// The versions of a caller's rights, by which it shows that they have moved.
+fn versions(caller: &Caller) -> Vec<i64> {
+    let of = |fence: &Fence| [fence.everyone].into_iter().chain(fence.users.iter().map(|(_, own)| *own)).collect();
+    caller.fence().map(of).unwrap_or_default()
+}
+
 /// One step under way.
 struct Watching<'a> {
     tx: &'a Tx,
@@ -174,16 +215,7 @@ struct Watching<'a> {
 
 impl<'a> Watching<'a> {
     fn new(tx: &'a Tx, caller: &'a Caller, mut position: Position, head: i64) -> Result<Self> {
-        let now = Sight::of(caller);
-        if position.sights.last().is_none_or(|last| last.sight != now) {
-            if let Some(last) = position.sights.last_mut() {
-                // By it the watcher was told what happened until here.
-                last.since = last.since.max(position.seq);
-            }
-            position.sights.push(InForce { sight: now, since: head });
-            position.comparing = Some(Uuid::max());
-            position.settled = None;
-        }
+        position.see(Sight::of(caller), versions(caller), head, tx.now());
         if position.sights.len() > MOST_SIGHTS {
             return Err(Error::ResumeTokenExpired);
         }
@@ -265,7 +297,7 @@ impl<'a> Watching<'a> {
             self.tell_lapses().await?;
             self.position.time = self.tx.now().timestamp_micros();
         }
-        if self.position.settled.is_some_and(|settled| self.position.seq >= settled) {
+        if !self.more && self.position.settled.is_some_and(|settled| self.position.seq >= settled) {
             let earlier = self.position.sights.len().saturating_sub(1);
             self.position.sights.drain(..earlier);
             self.position.settled = None;
@@ -281,14 +313,14 @@ impl<'a> Watching<'a> {
         let ids: Vec<LeadId> = ids.into_iter().collect();
         let viewable = self.viewable(&ids).await?;
         let past = Past::read(self, &ids).await?;
-        let in_sight: Vec<bool> = events.iter().map(|happened| self.was_in_sight(happened, &past)).collect();
+        let in_sight: Vec<InSight> = events.iter().map(|happened| self.was_in_sight(happened, &past)).collect();
         let mut next_of: HashMap<LeadId, bool> = HashMap::new();
         // From the last to the first: how a lead was before its next event is how it was after this one.
         let mut told: Vec<(usize, News)> = Vec::new();
         for (at, happened) in events.iter().enumerate().rev() {
             let id = happened.event.lead_id;
             let was = in_sight[at];
-            let is = next_of.insert(id, was).unwrap_or_else(|| viewable.contains_key(&id));
+            let is = next_of.insert(id, was != InSight::No).unwrap_or_else(|| viewable.contains_key(&id));
             told.extend(news(happened.event.kind, was, is).map(|news| (at, news)));
         }
         for (at, news) in told.into_iter().rev() {
@@ -307,16 +339,25 @@ impl<'a> Watching<'a> {
 
     /// Whether a lead was in sight right before an event. An earlier sight counts up to the lead's first event since it came into
     /// force: by then it was told what became of the lead.
-    fn was_in_sight(&self, happened: &Happened, past: &Past) -> bool {
-        let Some(was) = happened.event.was else { return false };
+    fn was_in_sight(&self, happened: &Happened, past: &Past) -> InSight {
+        let Some(was) = happened.event.was else { return InSight::No };
         let lead = happened.event.lead_id;
         let row = past.row_before(lead, happened.seq);
+        // What ended by itself since the watcher was last told of such ends was in their sight until they are told.
+        let told = Time::from_timestamp_micros(self.position.time).unwrap_or_default();
+        let at = situation(self.user(), was, row, told);
+        let first = |number: usize| past.firsts.get(number).and_then(|of| of.get(&lead)) == Some(&happened.seq);
         let last = self.position.sights.len().saturating_sub(1);
-        self.position.sights.iter().enumerate().any(|(at, sight)| {
-            let first = || past.firsts.get(at).and_then(|firsts| firsts.get(&lead)) == Some(&happened.seq);
-            let counts = happened.seq > sight.since && (at == last || first());
-            counts && self.principals[at].views(&situation(self.user(), was, row, happened.time))
-        })
+        let mut answer = InSight::No;
+        for (number, (sight, principal)) in self.position.sights.iter().zip(&self.principals).enumerate() {
+            let counts = happened.seq > sight.since && (number == last || first(number));
+            if counts && principal.views(&at) {
+                // All was told by the first of the sights. By a later one it was told from the lead's first event on.
+                let told = number == 0 || (number == last && !first(0));
+                answer = if told { InSight::Yes } else { answer.max(InSight::Perhaps) };
+            }
+        }
+        answer
     }
 
     /// Tells what ended by itself since the watcher was last told.
@@ -337,7 +378,9 @@ impl<'a> Watching<'a> {
             let row = rows.get(&lapse.lead_id);
             let before = lapse.end - Duration::from_micros(1);
             let at = situation(self.user(), lapse.placed, row, before);
-            let was = self.principals.iter().any(|principal| principal.views(&at));
+            let end = lapse.end.timestamp_micros();
+            let mut sights = self.position.sights.iter().zip(&self.principals);
+            let was = sights.any(|(sight, principal)| sight.from < end && principal.views(&at));
             if was && !viewable.contains_key(&lapse.lead_id) && told.insert(lapse.lead_id) {
                 self.tell(News::Lost, lapse.lead_id, lapse.end, None, None);
             }
@@ -347,16 +390,27 @@ impl<'a> Watching<'a> {
 }
 
 /// What an event is to somebody in whose sight its lead was before, or is after, or both.
-fn news(kind: LeadEventKind, was: bool, is: bool) -> Option<News> {
+fn news(kind: LeadEventKind, was: InSight, is: bool) -> Option<News> {
     match (kind, was, is) {
-        (LeadEventKind::Deleted, true, _) => Some(News::Happened(kind)),
-        (_, true, false) => Some(News::Lost),
-        (LeadEventKind::Created, false, true) => Some(News::Happened(kind)),
-        (_, false, true) => Some(News::Gained),
-        (LeadEventKind::Access, true, true) => None,
-        (_, true, true) => Some(News::Happened(kind)),
-        (_, false, false) => None,
+        (LeadEventKind::Deleted, InSight::Yes | InSight::Perhaps, _) => Some(News::Happened(kind)),
+        (_, InSight::Yes | InSight::Perhaps, false) => Some(News::Lost),
+        (LeadEventKind::Created, InSight::No, true) => Some(News::Happened(kind)),
+        (_, InSight::No | InSight::Perhaps, true) => Some(News::Gained),
+        (LeadEventKind::Access, InSight::Yes, true) => None,
+        (_, InSight::Yes, true) => Some(News::Happened(kind)),
+        (_, InSight::No, false) => None,
     }
+}
+
+/// Whether a lead was in sight before an event.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum InSight {
+    /// It was not.
+    No,
+    /// It was by rights that have come into force since the watcher was told of all: they may not have been told of this one.
+    Perhaps,
+    /// It was, and the watcher was told.
+    Yes,
 }
 
 fn situation(user_id: UserId, was: Was, row: Option<&AccessRow>, now: Time) -> Situation<'_> {

@@ -204,14 +204,18 @@ impl LeadPatch {
             register_time,
             first_deposit_time,
         } = self.clone();
+        let key = |email: &Option<String>| email.as_deref().map(str::to_lowercase);
         let email = email.map(|email| email.map(|email| email.as_str().to_owned()));
+        let email = email.unwrap_or_else(|| lead.email.clone());
+        // Whoever confirmed one address has not confirmed the next.
+        let confirmed = lead.email_confirmed && key(&email) == key(&lead.email);
         let phone = phone.map(|phone| phone.map(|phone| phone.as_str().to_owned()));
         let old = lead.clone();
         Lead {
             external_id: external_id.unwrap_or(old.external_id),
             name: name.unwrap_or(old.name),
-            email: email.unwrap_or(old.email),
-            email_confirmed: email_confirmed.unwrap_or(old.email_confirmed),
+            email,
+            email_confirmed: email_confirmed.unwrap_or(confirmed),
             phone: phone.unwrap_or(old.phone),
             country: country.unwrap_or(old.country),
             locale: locale.unwrap_or(old.locale),

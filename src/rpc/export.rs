@@ -1,6 +1,9 @@
 //! ExportLeads: a list without an end. A page is read when the transport asks for it, so that none waits while rights change.
 
-use std::pin::Pin;
+use std::{
+    pin::Pin,
+    time::{Duration, Instant},
+};
 
 use futures::{Stream, stream};
 use prost::Message;
@@ -25,6 +28,8 @@ pub type Parts = Pin<Box<dyn Stream<Item = Result<ExportLeadsResponse, Status>> 
 
 /// How many leads a part has at most.
 const LEADS_PER_PART: u32 = 500;
+/// How old a part may be when the transport takes it.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// Starts an export, or goes on with one.
 ///
@@ -38,7 +43,7 @@ pub async fn run(api: &Api, request: Request<ExportLeadsRequest>) -> Result<Resp
     let parts = stream::try_unfold(Some(export), move |export| {
         let part = async move {
             let Some(export) = export else { return Ok(None) };
-            export.part().await.map(Some).map_err(status::of)
+            export.fresh().await.map(Some).map_err(status::of)
         };
         part.instrument(span.clone())
     });
@@ -47,6 +52,7 @@ pub async fn run(api: &Api, request: Request<ExportLeadsRequest>) -> Result<Resp
 }
 
 /// What is still to be exported.
+#[derive(Clone)]
 struct Export {
     api: Api,
     caller: Caller,
@@ -68,6 +74,20 @@ impl Export {
         let paging = Paging { size: LEADS_PER_PART, token: cursor, method: "ExportLeads", arguments };
         api.page(&caller, &paging).map_err(invalid_cursor)?;
         Ok(Self { api, caller, states, mask, paging })
+    }
+
+    /// The next part as it is when the transport takes it. It is read in a task of its own: a reader who stands still must not hold a
+    /// connection of the database.
+    async fn fresh(self) -> Result<(ExportLeadsResponse, Option<Self>)> {
+        loop {
+            let export = self.clone();
+            let reading = async move { (export.part().await, Instant::now()) };
+            let read = tokio::spawn(reading.in_current_span()).await;
+            let (part, read) = read.map_err(|died| Error::Internal(format!("a part of an export died: {died}")))?;
+            if read.elapsed() < FRESH {
+                return part;
+            }
+        }
     }
 
     /// The next part, and what is to be exported after it.

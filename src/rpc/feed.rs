@@ -8,18 +8,23 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::store::{Store, lead_events};
 
 /// How often the database is asked whether something has happened at another server.
 const POLL: Duration = Duration::from_millis(250);
+/// How long news waits for more, so that those who watch are woken once for all of it.
+const GATHER: Duration = Duration::from_millis(100);
+/// How many steps of watches are read at once: those who watch leave the database to those who work.
+const STEPS: usize = 3;
 
 /// Where those who watch find out that they should look.
 #[derive(Clone, Debug)]
 pub struct Feed {
     head: watch::Receiver<i64>,
     listeners: Arc<Listeners>,
+    turns: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
@@ -39,9 +44,14 @@ impl Feed {
     /// A feed, and what fills it for as long as it is polled. Once that is dropped, the listeners hear that nothing more comes.
     pub fn new(store: Store) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (sender, head) = watch::channel(0);
-        let feed = Self { head, listeners: Arc::default() };
+        let feed = Self { head, listeners: Arc::default(), turns: Arc::new(Semaphore::new(STEPS)) };
         let listeners = Arc::clone(&feed.listeners);
         (feed, fill(store, sender, listeners))
+    }
+
+    /// Waits for a turn to read; none once nobody gives turns any more.
+    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.turns).acquire_owned().await.ok()
     }
 
     /// Listens from now on.
@@ -72,7 +82,9 @@ async fn fill(store: Store, head: watch::Sender<i64>, listeners: Arc<Listeners>)
         }
         match lead_events::head(&store).await {
             Ok(now) => {
-                head.send_if_modified(|known| std::mem::replace(known, now) != now);
+                if head.send_if_modified(|known| std::mem::replace(known, now) != now) {
+                    tokio::time::sleep(GATHER).await;
+                }
             }
             Err(error) => tracing::warn!(?error, "what happens to leads is not heard of"),
         }

@@ -24,7 +24,7 @@ use crate::{
     proto::{self, ImportOutcome},
     store::{
         self, Tx,
-        imports::{self, ImportKey},
+        imports::{self, ImportKey, Progress},
     },
 };
 
@@ -167,39 +167,38 @@ struct Chunk {
     places: Vec<(i64, Option<Error>)>,
 }
 
-/// The rows that can be taken.
+/// The rows that can be taken, by their numbers, and the numbers of those that are malformed.
 struct Good {
-    rows: Vec<Row>,
-    numbers: Vec<i64>,
-    /// The message's last row, malformed or not.
-    last: Option<i64>,
+    rows: Vec<(i64, Row)>,
+    malformed: Vec<i64>,
 }
 
 /// What became of a message's good rows.
 struct Taken {
-    /// Up to here they had been taken before.
-    before: Option<i64>,
+    /// What had been taken before, where that is remembered.
+    before: Option<Progress>,
     /// The others' outcomes.
     outcomes: Vec<Result<Intake>>,
 }
 
 impl Chunk {
     fn of(import: Arc<Import>, given: Vec<proto::ImportRow>) -> Self {
-        let last = given.last().map(|row| row.row_number);
-        let (mut rows, mut numbers, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut rows, mut malformed, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for row in given {
             let number = row.row_number;
             let refusal = match parse(row) {
                 Ok(row) => {
-                    rows.push(row);
-                    numbers.push(number);
+                    rows.push((number, row));
                     None
                 }
-                Err(refusal) => Some(refusal),
+                Err(refusal) => {
+                    malformed.push(number);
+                    Some(refusal)
+                }
             };
             places.push((number, refusal));
         }
-        Self { import, good: Arc::new(Good { rows, numbers, last }), places }
+        Self { import, good: Arc::new(Good { rows, malformed }), places }
     }
 
     /// One result per row, in their order.
@@ -207,7 +206,7 @@ impl Chunk {
         let Taken { before, outcomes } = taken;
         let mut outcomes = outcomes.into_iter();
         let outcome = |(number, refusal): (i64, Option<Error>)| {
-            if Some(number) <= before {
+            if before.as_ref().is_some_and(|before| before.has(number)) {
                 return Some(already_taken(number));
             }
             let outcome = refusal.map(Err).or_else(|| outcomes.next())?;
@@ -236,22 +235,30 @@ async fn take(api: &Api, caller: &Caller, chunk: &Chunk) -> Result<Taken> {
 
 async fn take_new(tx: &Tx, caller: &Caller, import: &Import, good: &Good) -> Result<Taken> {
     let Some(key) = &import.key else {
-        let outcomes = creation::take_in(tx, caller, &good.rows, &import.duplicates).await?;
+        let rows: Vec<&Row> = good.rows.iter().map(|(_, row)| row).collect();
+        let outcomes = creation::take_in(tx, caller, &rows, &import.duplicates).await?;
         return Ok(Taken { before: None, outcomes });
     };
-    let before = imports::last_row(tx, key).await?;
-    let taken = good.numbers.partition_point(|number| Some(*number) <= before);
-    let outcomes = creation::take_in(tx, caller, &good.rows[taken..], &import.duplicates).await?;
-    if let Some(last) = good.last.filter(|last| Some(*last) > before) {
-        imports::advance(tx, key, last).await?;
+    let before = imports::progress(tx, key).await?;
+    let (numbers, rows): (Vec<i64>, Vec<&Row>) =
+        good.rows.iter().filter(|(number, _)| !before.has(*number)).map(|(number, row)| (*number, row)).unzip();
+    let outcomes = creation::take_in(tx, caller, &rows, &import.duplicates).await?;
+    let judged = numbers.into_iter().zip(outcomes.iter().map(Result::is_err));
+    let malformed = good.malformed.iter().filter(|number| !before.has(**number)).map(|number| (*number, true));
+    let mut after = before.clone();
+    for (number, rejected) in judged.chain(malformed) {
+        after.note(number, rejected);
     }
-    Ok(Taken { before, outcomes })
+    if after != before {
+        imports::advance(tx, key, &before, &after).await?;
+    }
+    Ok(Taken { before: Some(before), outcomes })
 }
 
 fn result(row_number: i64, outcome: Result<Intake>) -> proto::ImportResult {
     let (outcome, lead, error) = match outcome {
         Ok(Intake::Created(lead)) => (ImportOutcome::Created, Some(lead), None),
-        Ok(Intake::Updated(lead)) => (ImportOutcome::Updated, Some(lead), None),
+        Ok(Intake::Updated(lead)) => (ImportOutcome::Updated, lead, None),
         Ok(Intake::Unchanged(lead)) => (ImportOutcome::Unchanged, Some(lead), None),
         Ok(Intake::Skipped(lead)) => (ImportOutcome::Skipped, lead, None),
         Err(refusal) => (ImportOutcome::Rejected, None, Some(status::item(refusal))),

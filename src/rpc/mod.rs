@@ -95,6 +95,7 @@ listing! {
 }
 
 /// What a list request says of its page.
+#[derive(Clone)]
 struct Paging {
     size: u32,
     token: String,

@@ -116,12 +116,15 @@ impl Watch {
             let step = self.step().await?;
             let more = step.more;
             self.hold(step)?;
-            if !self.waiting.is_empty() || more {
+            if !self.waiting.is_empty() {
                 continue;
             }
             if self.spoke.is_some_and(|spoke| spoke.elapsed() > HEARTBEAT) {
                 self.spoke = Some(Instant::now());
                 return self.answer(Vec::new(), &self.position.clone());
+            }
+            if more {
+                continue;
             }
             let waits = Instant::now();
             match tokio::time::timeout(TICK, self.feed.changed()).await {
@@ -131,23 +134,15 @@ impl Watch {
         }
     }
 
-    /// Reads on by the caller as they are now.
+    /// Reads on in a task of its own: a reader who stands still must not hold a connection of the database.
     async fn step(&mut self) -> Result<Step> {
-        for _ in 0..ATTEMPTS {
-            let began = Instant::now();
-            self.caller = self.api.resolver.verified(&self.caller).await?;
-            patient(began)?;
-            match watch::step(&self.api.store, &self.caller, self.position.clone()).await {
-                Err(Error::Store(store::Error::Moved)) => {}
-                Err(refusal) => return Err(refusal),
-                Ok(step) => {
-                    patient(step.read)?;
-                    self.read = step.read;
-                    return Ok(step);
-                }
-            }
-        }
-        Err(Error::Store(store::Error::Moved))
+        let reading = tokio::spawn(read(self.api.clone(), self.caller.clone(), self.position.clone()));
+        let read = reading.await.map_err(|died| Error::Internal(format!("a step of a watch died: {died}")))?;
+        let (caller, step) = read?;
+        patient(step.read)?;
+        self.caller = caller;
+        self.read = step.read;
+        Ok(step)
     }
 
     /// Keeps what was read until it is asked for, in answers that clients take.
@@ -192,6 +187,18 @@ async fn begin(api: &Api, mut caller: Caller) -> Result<(Caller, Position)> {
         match watch::begin(&api.store, &caller).await {
             Err(Error::Store(store::Error::Moved)) => caller = api.resolver.verified(&caller).await?,
             position => return Ok((caller, position?)),
+        }
+    }
+    Err(Error::Store(store::Error::Moved))
+}
+
+/// A step by the caller as they are now.
+async fn read(api: Api, mut caller: Caller, position: Position) -> Result<(Caller, Step)> {
+    let _turn = api.feed.turn().await;
+    for _ in 0..ATTEMPTS {
+        match watch::step(&api.store, &caller, position.clone()).await {
+            Err(Error::Store(store::Error::Moved)) => caller = api.resolver.verified(&caller).await?,
+            step => return Ok((caller, step?)),
         }
     }
     Err(Error::Store(store::Error::Moved))

@@ -13,7 +13,7 @@ const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// For PostgreSQL, waiting for locks included.
 const LONGEST_STATEMENT: Duration = Duration::from_secs(30);
-const BUSY: Duration = Duration::from_secs(10);
+pub(super) const BUSY: Duration = Duration::from_secs(10);
 
 impl Store {
     /// Opens `sqlite:PATH` (made if it is not there) or `postgres://...`. The schema is not looked at.
@@ -77,7 +77,13 @@ fn make_private(url: &str) {
 }
 
 async fn open_postgres(url: &str) -> Result<Store> {
-    let pool = connect(options(url, POSTGRES_CONNECTIONS)).await?;
+    let mut shared = options(url, POSTGRES_CONNECTIONS);
+    // A server that is frozen within a transaction must not hold up the others for longer than a statement may take.
+    let span = format!("{}s", LONGEST_STATEMENT.as_secs());
+    shared.map_sqlx_postgres_opts(move |options| {
+        options.options([("idle_in_transaction_session_timeout", span.as_str())])
+    });
+    let pool = connect(shared).await?;
     Ok(Store::over(pool.clone(), pool))
 }
 

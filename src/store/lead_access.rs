@@ -34,6 +34,15 @@ pub async fn of_users(db: &impl Db, lead: &impl AtHand, users: &[UserId]) -> Res
     rows.into_iter().map(read).collect()
 }
 
+/// One user's rows of some leads.
+pub(super) async fn of_user(db: &impl Db, user: UserId, ids: &[LeadId]) -> Result<HashMap<LeadId, AccessRow>> {
+    let found = Entity::find()
+        .filter(Column::UserId.eq(user.uuid()))
+        .filter(Column::LeadId.is_in(ids.iter().map(|id| id.uuid())));
+    let rows = found.all(&db.conn().0).await?;
+    rows.into_iter().map(|row| Ok((row.lead_id.into(), read(row)?))).collect()
+}
+
 /// Every row of some leads.
 pub(super) async fn of_leads(db: &impl Db, ids: &[LeadId]) -> Result<HashMap<LeadId, Vec<AccessRow>>> {
     let found = Entity::find().filter(Column::LeadId.is_in(ids.iter().map(|id| id.uuid()))).all(&db.conn().0).await?;

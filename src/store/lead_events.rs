@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     Db, Error, Result, Store, Tx, bulk, clock,
     entity::lead_event::{ActiveModel, Column, Entity, Model},
-    fence, micros, time, times,
+    fence, micros, sweep, time, times,
 };
 use crate::model::{
     ids::{LeadId, UserId},
@@ -111,11 +111,10 @@ pub async fn after(db: &impl Db, place: i64, most: u64) -> Result<Vec<Happened>>
 /// # Errors
 /// The database's.
 pub async fn access_after(db: &impl Db, leads: &[LeadId], place: i64) -> Result<Vec<Happened>> {
-    let kinds = [LeadEventKind::Access, LeadEventKind::Deleted].map(LeadEventKind::word);
     let rows = Entity::find()
         .filter(Column::LeadId.is_in(leads.iter().map(|id| id.uuid())))
         .filter(Column::Seq.gt(place))
-        .filter(Column::Kind.is_in(kinds))
+        .filter(Column::WasAccess.is_not_null().or(Column::Kind.eq(LeadEventKind::Deleted.word())))
         .order_by_asc(Column::Seq);
     rows.all(&db.conn().0).await?.into_iter().map(read).collect()
 }
@@ -144,16 +143,10 @@ pub async fn span_after(db: &impl Db, leads: &[LeadId], place: i64) -> Result<Ha
 /// # Errors
 /// The database's.
 pub async fn sweep(store: &Store) -> Result<()> {
-    store
-        .write((), |tx, _| async move {
-            let before = micros(clock(&tx).await? - KEPT);
-            // The last one says how far the positions of those who watch go.
-            let last = head(&tx).await?;
-            let old = Column::Time.lt(before).and(Column::Seq.lt(last));
-            Entity::delete_many().filter(old).exec(&tx.conn().0).await?;
-            Ok(())
-        })
-        .await
+    let before = micros(clock(store).await? - KEPT);
+    // The last one says how far the positions of those who watch go.
+    let last = head(store).await?;
+    sweep::sweep::<Entity>(store, Column::Seq, Column::Time.lt(before).and(Column::Seq.lt(last)).into()).await
 }
 
 fn read(row: Model) -> Result<Happened> {

@@ -23,6 +23,7 @@ pub mod requests;
 mod schema;
 pub mod secrets;
 pub mod settings;
+mod sweep;
 pub mod tokens;
 pub mod tombstones;
 mod tx;
@@ -30,7 +31,10 @@ pub mod users;
 mod visible;
 pub mod watch;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseExecutor, DbBackend, Statement, TryGetable, sea_query::Expr,
@@ -52,6 +56,8 @@ pub struct Store {
     write: DatabaseConnection,
     /// Told whenever a transaction of this process has written events of leads.
     happened: Arc<Notify>,
+    /// Whether SQLite's log still holds something that was erased.
+    log_holds_erased: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Store {
@@ -62,7 +68,7 @@ impl fmt::Debug for Store {
 
 impl Store {
     fn over(read: DatabaseConnection, write: DatabaseConnection) -> Self {
-        Self { read, write, happened: Arc::default() }
+        Self { read, write, happened: Arc::default(), log_holds_erased: Arc::default() }
     }
 
     /// Waits until a transaction of this process has written events of leads.

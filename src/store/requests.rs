@@ -9,7 +9,7 @@ use sea_orm::{
 use super::{
     Db, Result, Store, Tx, clock,
     entity::request::{ActiveModel, Column, Entity},
-    micros,
+    micros, sweep,
 };
 use crate::model::ids::LeadId;
 
@@ -100,11 +100,6 @@ pub(super) async fn forget_leads(tx: &Tx, leads: &[LeadId]) -> Result<()> {
 /// # Errors
 /// The database's.
 pub async fn sweep(store: &Store) -> Result<()> {
-    store
-        .write((), |tx, _| async move {
-            let before = micros(clock(&tx).await? - KEPT);
-            Entity::delete_many().filter(Column::Time.lt(before)).exec(&tx.conn().0).await?;
-            Ok(())
-        })
-        .await
+    let before = micros(clock(store).await? - KEPT);
+    sweep::sweep::<Entity>(store, Column::Key, Column::Time.lt(before).into()).await
 }

@@ -11,13 +11,16 @@ use std::{
 };
 
 use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    AccessMode, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+    sqlx::{self, AssertSqlSafe, Row},
 };
 
 use super::{Conn, Db, Error, Result, Store, clock, lead_events, micros, time};
 use crate::model::{Time, lead_event::LeadEvent};
 
+/// How long cutting off SQLite's log may hold up writes.
+const AT_ONCE: Duration = Duration::from_millis(200);
 const ATTEMPTS: u32 = 6;
 const MOST_DEAD_CONNECTIONS: u32 = 32;
 
@@ -178,20 +181,40 @@ impl Store {
         if happened {
             self.happened.notify_waiters();
         }
-        if commits && erased {
+        if commits && erased && self.write.get_database_backend() == DbBackend::Sqlite {
+            self.log_holds_erased.store(true, Ordering::Relaxed);
             self.overwrite_log().await;
         }
         answer
     }
 
-    /// What was erased from SQLite's file is still in its write-ahead log until that is taken over and cut off. A reader that is in
-    /// the way leaves it to the next that comes along.
-    async fn overwrite_log(&self) {
-        if self.write.get_database_backend() == DbBackend::Sqlite
-            && let Err(error) = self.write.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await
-        {
-            tracing::warn!(%error, "the write-ahead log still holds what was erased");
+    /// What was erased from SQLite's file is still in its write-ahead log until that is taken over and cut off. Where a long read is in
+    /// the way, it is to be tried again later.
+    pub async fn overwrite_log(&self) {
+        if !self.log_holds_erased.swap(false, Ordering::Relaxed) {
+            return;
         }
+        match self.cut_log_off().await {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::warn!("the write-ahead log still holds what was erased: somebody reads for long");
+                self.log_holds_erased.store(true, Ordering::Relaxed);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the write-ahead log still holds what was erased");
+                self.log_holds_erased.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Whether it could be done at once: writes wait for it.
+    async fn cut_log_off(&self) -> Result<bool, sqlx::Error> {
+        let mut conn = self.write.get_sqlite_connection_pool().acquire().await?;
+        let wait = |span: Duration| AssertSqlSafe(format!("PRAGMA busy_timeout = {}", span.as_millis()));
+        sqlx::query(wait(AT_ONCE)).execute(&mut *conn).await?;
+        let done = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *conn).await;
+        sqlx::query(wait(super::connect::BUSY)).execute(&mut *conn).await?;
+        Ok(done?.try_get::<i64, _>(0)? == 0)
     }
 
     /// After the database was away the pool is full of dead connections; nothing has been done on them yet.

@@ -43,15 +43,18 @@ pub(super) fn page<A>(
     page: &Page,
     backend: DbBackend,
 ) -> Option<SelectStatement> {
-    let arms: Vec<SelectStatement> =
-        arms(scope, backend).into_iter().map(|arm| arm.on_page(states, page, backend)).collect();
-    let mut arms = arms.into_iter();
-    let mut union = arms.next()?;
-    for arm in arms {
-        union.union(UnionType::Distinct, arm);
-    }
-    union.order_by("id", Order::Desc).limit(u64::from(page.size) + 1);
-    Some(union)
+    let mut ids = united(arms(scope, backend).into_iter().map(|arm| arm.on_page(states, page, backend)))?;
+    ids.order_by("id", Order::Desc).limit(u64::from(page.size) + 1);
+    Some(ids)
+}
+
+/// The IDs of all of the scope's leads, in no order. None where the scope is empty.
+pub(super) fn leads<A>(scope: &LeadScope<A>, backend: DbBackend) -> Option<SelectStatement> {
+    united(arms(scope, backend).into_iter().map(Arm::ids))
+}
+
+fn united(arms: impl Iterator<Item = SelectStatement>) -> Option<SelectStatement> {
+    arms.reduce(|mut union, arm| union.union(UnionType::Distinct, arm).take())
 }
 
 /// One way in which leads come into a scope, as a walk along an index.
@@ -61,22 +64,27 @@ struct Arm {
 }
 
 impl Arm {
-    /// States and cursor stand inside each arm, or pages come up short.
-    fn on_page(self, states: &[LeadState], page: &Page, backend: DbBackend) -> SelectStatement {
-        let words = states.iter().map(|state| state.word());
-        let id =
-            if self.through_access { lead_access::Column::LeadId.into_expr() } else { lead::Column::Id.into_expr() };
-        let after = page.after.map(|after: Uuid| id.clone().lt(after));
+    fn id(&self) -> Expr {
+        if self.through_access { lead_access::Column::LeadId.into_expr() } else { lead::Column::Id.into_expr() }
+    }
+
+    fn ids(self) -> SelectStatement {
         let mut select = Query::select();
-        select.expr_as(id.clone(), "id").from(lead::Entity);
+        select.expr_as(self.id(), "id").from(lead::Entity);
         if self.through_access {
             let join = lead_access::Column::LeadId.into_expr().eq(lead::Column::Id.into_expr());
             select.inner_join(lead_access::Entity, join);
         }
-        select
-            .cond_where(self.rows)
-            .cond_where(lead::Column::State.is_in(words))
-            .cond_where(Condition::all().add_option(after));
+        select.cond_where(self.rows).to_owned()
+    }
+
+    /// States and cursor stand inside each arm, or pages come up short.
+    fn on_page(self, states: &[LeadState], page: &Page, backend: DbBackend) -> SelectStatement {
+        let words = states.iter().map(|state| state.word());
+        let id = self.id();
+        let after = page.after.map(|after: Uuid| id.clone().lt(after));
+        let mut select = self.ids();
+        select.cond_where(lead::Column::State.is_in(words)).cond_where(Condition::all().add_option(after));
         if backend == DbBackend::Postgres {
             // SQLite merges the arms lazily and must not have a limit in them; PostgreSQL needs one to stop.
             select.order_by_expr(id, Order::Desc).limit(u64::from(page.size) + 1);

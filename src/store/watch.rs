@@ -27,9 +27,7 @@ use crate::{
 /// # Errors
 /// The database's.
 pub async fn rows_of(db: &impl Db, user: UserId, leads: &[LeadId]) -> Result<HashMap<LeadId, AccessRow>> {
-    let rows = lead_access::of_leads(db, leads).await?;
-    let own = |rows: Vec<AccessRow>| rows.into_iter().find(|row| row.user_id == user);
-    Ok(rows.into_iter().filter_map(|(lead, rows)| Some((lead, own(rows)?))).collect())
+    lead_access::of_user(db, user, leads).await
 }
 
 /// The IDs of the scope's leads in any state after a page's cursor, newest first; one more than the page holds, if there are.

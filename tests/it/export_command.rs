@@ -1,18 +1,32 @@
 //! `leadward export` as people run it, and `leadward import` of what it wrote.
 
 use std::{
+    convert::Infallible,
     fs,
     io::Read,
     net::{SocketAddr, TcpListener},
     os::unix::fs::PermissionsExt,
     process::Stdio,
+    task::{Context, Poll},
     time::Duration,
+    vec,
 };
 
-use leadward::proto::{AccessLevel, ImportRow, Lead, LeadAction, WhoAmIRequest};
+use leadward::proto::{
+    AccessLevel, ExportLeadsRequest, ExportLeadsResponse, ImportRow, Lead, LeadAction, LeadState, WhoAmIRequest,
+};
 use prost_types::Timestamp;
 use serde_json::Value;
 use tokio::{task::spawn_blocking, time::sleep};
+use tonic::{
+    Request, Response, Status,
+    body::Body,
+    codegen::{BoxFuture, Service, http},
+    server::{Grpc, NamedService},
+    transport::{Server, server::TcpIncoming},
+};
+use tonic_prost::ProstCodec;
+use tower::service_fn;
 
 use crate::{
     import::desk::{Desk, Report},
@@ -192,6 +206,63 @@ on_both_databases! {
         report.expect_success();
         assert_eq!(report.err, "");
     }
+}
+
+/// As a proxy may: it ends every stream in good order after its first part, or before.
+#[derive(Clone)]
+struct EndsStreams;
+
+impl NamedService for EndsStreams {
+    const NAME: &'static str = "leadward.v1.LeadService";
+}
+
+impl Service<http::Request<Body>> for EndsStreams {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Self::Response, Infallible>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        Box::pin(async move {
+            let codec = ProstCodec::<ExportLeadsResponse, ExportLeadsRequest>::default();
+            Ok(Grpc::new(codec).server_streaming(service_fn(first_part), request).await)
+        })
+    }
+}
+
+type Parts = tokio_stream::Iter<vec::IntoIter<Result<ExportLeadsResponse, Status>>>;
+
+/// Three leads of which each is a part; none of those that are discarded.
+async fn first_part(request: Request<ExportLeadsRequest>) -> Result<Response<Parts>, Status> {
+    let ExportLeadsRequest { states, cursor, .. } = request.into_inner();
+    let (name, cursor) = match cursor.as_str() {
+        "" => ("Ana", "after Ana"),
+        "after Ana" => ("Bo", "after Bo"),
+        _ => ("Cid", ""),
+    };
+    let part = ExportLeadsResponse { leads: vec![named(name)], cursor: cursor.to_owned() };
+    let parts = if states.contains(&LeadState::Discarded.into()) { Vec::new() } else { vec![Ok(part)] };
+    Ok(Response::new(tokio_stream::iter(parts)))
+}
+
+/// What ends an export is its last part, not the end of a stream.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_goes_on_where_its_stream_just_ends() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let desk = Desk::at(listener.local_addr().unwrap(), "lw_anybody");
+    tokio::spawn(Server::builder().add_service(EndsStreams).serve_with_incoming(TcpIncoming::from(listener)));
+
+    let whole = desk.export("leads.csv", &["--fields=name"]).await;
+    whole.expect_success();
+    assert_eq!(desk.read("leads.csv"), "name\nAna\nBo\nCid\n");
+    assert_eq!(whole.err.matches("the connection broke").count(), 2, "{whole:#?}");
+
+    let nothing = desk.export("none.csv", &["--fields=name", "--state=DISCARDED"]).await;
+    nothing.expect_failure(&["the stream ended before the last part of the export"]);
+    assert!(!desk.has("none.csv") && !desk.has("none.csv.partial"));
 }
 
 mod an_export_goes_on_at_a_server_that_was_killed {

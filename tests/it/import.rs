@@ -1,6 +1,7 @@
 //! `leadward import` as people run it: the real binary, from a folder of theirs, against a real server.
 
 pub mod desk;
+mod kept_rejects;
 mod resume;
 
 use std::{
@@ -272,14 +273,16 @@ on_both_databases! {
     async fn rejects_are_looked_at_in_every_run(t: TestServer) {
         let manager = t.manager("marta").await;
         let desk = Desk::of(&manager, &t);
-        desk.write("people.csv", "name,assignee\nAna,rui@example.com\n");
-        desk.import("people.csv", &[]).await.expect(2, &[("rejected", 1)]);
-        desk.import("people.csv.rejects.csv", &[]).await.expect(2, &[("rejected", 1)]);
+        for (file, name) in [("people.csv", "Ana"), ("others.csv", "Bo")] {
+            desk.write(file, format!("name,assignee\n{name},rui@example.com\n"));
+            desk.import(file, &[]).await.expect(2, &[("rejected", 1)]);
+            desk.import(&format!("{file}.rejects.csv"), &[]).await.expect(2, &[("rejected", 1)]);
+        }
         t.agent("Rui").await;
-        let again = desk.import("people.csv", &[]).await;
-        again.expect(2, &[("rejected", 1)]);
-        assert!(again.out.contains("--again imports the file anew"), "{again:#?}");
         desk.import("people.csv.rejects.csv", &[]).await.expect(0, &[("created", 1)]);
+        desk.import("others.csv", &[]).await.expect(0, &[("created", 1)]);
+        assert!(!desk.has("others.csv.rejects.csv"), "nothing is rejected any more");
+        desk.import("others.csv", &[]).await.expect(0, &[("already taken", 1)]);
     }
 
     /// JSON lines go the same way as CSV; their rejects are CSV.
@@ -314,9 +317,12 @@ on_both_databases! {
         desk.import("people.jsonl.rejects.csv", &[]).await.expect(2, &[("created", 2), ("rejected", 1)]);
         assert!(desk.read("people.jsonl.rejects.csv").contains("number of cells: 8 instead of 7"));
 
-        desk.write("others", r#"{"first": "Eva", "last": "Sá"}"#);
-        let flags = ["--format=jsonl", "--map=name={first} {last}"];
-        desk.import("others", &flags).await.expect(0, &[("created", 1)]);
+        desk.write("others", r#"{"first": "Eva", "last": "Sá", "mail": "eva@nowhere"}"#);
+        let flags = ["--format=jsonl", "--map=name={first} {last}", "--map=email=mail"];
+        desk.import("others", &flags).await.expect(2, &[("rejected", 1)]);
+        let mended = desk.read("others.rejects.csv").replace("eva@nowhere", "eva@example.com");
+        desk.write("others.rejects.csv", mended);
+        desk.import("others.rejects.csv", &flags).await.expect(0, &[("created", 1)]);
         desk.write("nothing.jsonl", "\n");
         desk.import("nothing.jsonl", &[]).await.expect_failure(&["nothing tells who a lead is"]);
     }
@@ -342,6 +348,26 @@ on_both_databases! {
         let leads = by_external_id(&manager).await;
         assert_eq!((leads["1"].stage(), leads["2"].stage()), ("New", "Contacted"));
         assert!(leads.values().all(|lead| lead.group_id() == north));
+    }
+
+    /// Keys are chosen once for a file, so rows without the one that was chosen are told of.
+    async fn rows_without_an_id_become_new_leads_unless_other_keys_are_given(t: TestServer) {
+        let desk = Desk::of(&t.manager("marta").await, &t);
+        let rows = "1,Ana,ana@example.com\n,Bo,bo@example.com\n,Cid,cid@example.com\n";
+        desk.write("people.csv", format!("external_id,name,email\n{rows}"));
+        let first = desk.import("people.csv", &[]).await;
+        first.expect(0, &[("created", 3)]);
+        let note = "note: line 3 has no external ID, and leads are recognised by that alone: such rows become new leads each \
+                    time, unless --match external_id,email is given";
+        assert!(first.err.contains(note), "{first:#?}");
+        assert_eq!(first.err.matches("note:").count(), 1, "{first:#?}");
+
+        let by_any = desk.import("people.csv", &["--again", "--match=external_id,email"]).await;
+        by_any.expect(0, &[("skipped", 3)]);
+        assert!(!by_any.err.contains("note:"), "{by_any:#?}");
+        let by_id = desk.import("people.csv", &["--again"]).await;
+        by_id.expect(0, &[("skipped", 1), ("created", 2)]);
+        assert!(by_id.err.contains(note), "{by_id:#?}");
     }
 
     /// Faults of the command line are told all at once, the server's in a line; nothing is imported or overwritten.

@@ -2,11 +2,13 @@
 
 mod activities;
 mod batches;
+mod checks;
 mod deleted;
 mod deposits;
 mod erasure;
 mod kinds;
 mod registration;
+mod rows;
 mod transitions;
 
 use leadward::proto::{Lead, LeadHistoryKind};

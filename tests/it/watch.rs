@@ -2,6 +2,7 @@
 //! word of any other lead.
 
 mod access;
+mod away;
 mod hidden;
 mod killed;
 mod mirror;

@@ -1,13 +1,14 @@
 //! Where an export goes.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, ErrorKind, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, ensure};
+
+use crate::cli::files;
 
 /// Whoever read standard output has had enough of it.
 #[derive(Debug, thiserror::Error)]
@@ -60,16 +61,8 @@ impl Partial {
     fn create(target: &Path) -> anyhow::Result<Self> {
         let is_file = fs::metadata(target).map_or(true, |target| target.is_file());
         ensure!(is_file, "{} is there and is not a file", target.display());
-        let mut partial = target.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
-        let cause = || format!("can't write {}", partial.display());
-        // Made anew, as the one of a run that was killed may be open to others by now.
-        match fs::remove_file(&partial) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).with_context(cause),
-            _ => {}
-        }
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial).with_context(cause)?;
+        let partial = files::with_suffix(target, ".partial");
+        let file = files::create(&partial).with_context(|| format!("can't write {}", partial.display()))?;
         Ok(Self { file, partial, target: target.to_owned() })
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::anyhow;
 use indicatif::ProgressBar;
 use prost_types::FieldMask;
 use tokio::time::sleep;
@@ -47,17 +48,22 @@ impl<'a> Source<'a> {
     /// The next leads; none at the end.
     pub(super) async fn next(&mut self) -> anyhow::Result<Option<Vec<Lead>>> {
         while !self.complete {
-            match self.receive().await {
+            let broken = match self.receive().await {
                 Ok(Some(part)) => {
                     self.breaks = 0;
                     self.complete = part.cursor.is_empty();
                     self.request.cursor = part.cursor;
                     return Ok(Some(part.leads));
                 }
-                Ok(None) => self.complete = true,
-                Err(status) if self.can_go_on(&status) => self.wait(&status).await,
+                // Somebody between may end a stream in good order; what ends an export is the last part.
+                Ok(None) => anyhow!("the stream ended before the last part of the export"),
+                Err(status) if is_break(&status) => failed(&status),
                 Err(status) => return Err(failed(&status)),
+            };
+            if self.request.cursor.is_empty() || self.breaks == MOST_BREAKS {
+                return Err(broken);
             }
+            self.wait(&broken).await;
         }
         Ok(None)
     }
@@ -73,18 +79,16 @@ impl<'a> Source<'a> {
         stream.message().await
     }
 
-    /// Whether the connection broke, after some of the export had come. Refusals carry details; the transport's own errors don't.
-    fn can_go_on(&self, status: &Status) -> bool {
-        let broke = status.code() == Code::Unavailable || status.details().is_empty();
-        broke && !self.request.cursor.is_empty() && self.breaks < MOST_BREAKS
-    }
-
-    async fn wait(&mut self, status: &Status) {
+    async fn wait(&mut self, broken: &anyhow::Error) {
         let pause = Duration::from_secs(1 << self.breaks);
         self.breaks += 1;
         self.stream = None;
-        let code = status.code();
-        self.bar.suspend(|| eprintln!("the connection broke ({code:?}): going on in {} s", pause.as_secs()));
+        self.bar.suspend(|| eprintln!("the connection broke ({broken}): going on in {} s", pause.as_secs()));
         sleep(pause).await;
     }
+}
+
+/// Whether the connection broke. Refusals carry details; the transport's own errors don't.
+fn is_break(status: &Status) -> bool {
+    status.code() == Code::Unavailable || status.details().is_empty()
 }

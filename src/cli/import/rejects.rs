@@ -3,21 +3,22 @@
 use std::{
     fs::{self, File},
     io::{self, BufRead, BufReader, ErrorKind, Read},
-    mem,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, ensure};
-use csv::{ByteRecord, ByteRecordsIntoIter, ReaderBuilder, Writer, WriterBuilder};
+use csv::{Writer, WriterBuilder};
 
 use super::{
     Args,
-    csv_table::{REJECTS_COLUMNS, rejected_line},
+    csv_table::REJECTS_COLUMNS,
+    listed::Listed,
     table::{Record, Table},
 };
+use crate::cli::files;
 
 /// Made with the first reject, under a name of its own until the import is through, as the file that is imported may be the
-/// rejects file itself.
+/// rejects file itself. Where the import is killed, the next run finds it under that name.
 pub(super) struct Rejects {
     target: PathBuf,
     partial: PathBuf,
@@ -25,9 +26,13 @@ pub(super) struct Rejects {
     delimiter: u8,
     writer: Option<Writer<File>>,
     in_place: bool,
-    earlier: Option<Earlier>,
-    /// Whether an earlier run was told what this one is not.
+    earlier: Option<Listed>,
+    /// The rejects that are there have other columns, so they are those of another file, or in another order.
+    other_columns: bool,
+    /// An earlier run was told what this one is not.
     goes_on: bool,
+    /// A row was taken that no earlier run had rejected.
+    took: bool,
 }
 
 impl Rejects {
@@ -36,24 +41,54 @@ impl Rejects {
         let target = match &args.rejects {
             Some(path) => path.clone(),
             None if table.is_from_rejects() => args.file.clone(),
-            None => with_suffix(&args.file, ".rejects.csv"),
+            None => files::with_suffix(&args.file, ".rejects.csv"),
         };
-        let cause = || format!("can't read {}", target.display());
-        let replaceable = is_replaceable(&target).with_context(cause)?;
-        ensure!(replaceable, "{} is there and is not a rejects file: name another with --rejects", target.display());
         let in_place = is_same_file(&target, &args.file);
-        let earlier = if in_place { None } else { Earlier::open(&target, args.delimiter).with_context(cause)? };
+        // Apart from what a killed run of the original has left, which goes on by that.
+        let partial = files::with_suffix(&target, if in_place { ".left" } else { ".partial" });
+        for path in [&target, &partial] {
+            let replaceable = is_replaceable(path).with_context(|| format!("can't read {}", path.display()))?;
+            ensure!(replaceable, "{} is there and is not a rejects file: name another with --rejects", path.display());
+        }
         let columns = table.columns().iter().map(String::as_str).chain(REJECTS_COLUMNS).map(str::to_owned).collect();
-        Ok(Self {
-            partial: with_suffix(&target, ".partial"),
+        let mut rejects = Self {
             target,
+            partial,
             columns,
             delimiter: args.delimiter,
             writer: None,
             in_place,
-            earlier,
+            earlier: None,
+            other_columns: false,
             goes_on: false,
-        })
+            took: false,
+        };
+        if !in_place {
+            rejects.take_over()?;
+            let earlier = rejects.listed(&rejects.target)?;
+            rejects.other_columns = earlier.as_ref().is_some_and(|earlier| !earlier.fits());
+            rejects.earlier = earlier.filter(Listed::fits);
+        }
+        Ok(rejects)
+    }
+
+    /// Adds what a run that was killed had rejected to the rejects of the runs before it.
+    fn take_over(&self) -> anyhow::Result<()> {
+        let Some(mut killed) = self.listed(&self.partial)? else {
+            return files::remove(&self.partial).with_context(|| format!("can't remove {}", self.partial.display()));
+        };
+        let mut earlier = self.listed(&self.target)?;
+        ensure!(
+            killed.fits() && earlier.as_ref().is_none_or(Listed::fits),
+            "{} is left of a run that was killed, and its columns are not those of this file and of {}: move it away",
+            self.partial.display(),
+            self.target.display(),
+        );
+        killed.strike_torn()?;
+        if let Some(earlier) = &mut earlier {
+            killed.strike_from(earlier)?;
+        }
+        self.merge(earlier.as_mut(), Some(&mut killed)).map(drop)
     }
 
     /// Whether the file that is imported is replaced by what is still refused of it.
@@ -64,113 +99,124 @@ impl Rejects {
     /// Writes a record as it stood in its file, with its line and what is wrong with it.
     pub(super) fn push(&mut self, record: &Record, reason: &str) -> anyhow::Result<()> {
         if let Some(earlier) = &mut self.earlier {
-            earlier.take(record.line)?;
+            earlier.strike_same(record.line, &record.cells)?;
+            if self.goes_on && earlier.lists(record.line) {
+                return Ok(());
+            }
         }
+        let cause = || format!("can't write {}", self.partial.display());
+        let mut writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => self.start(&self.partial).with_context(cause)?,
+        };
         let line = record.line.to_string();
-        self.write(record.cells.iter().chain([line.as_bytes(), reason.as_bytes()]))
+        let written = writer.write_record(record.cells.iter().chain([line.as_bytes(), reason.as_bytes()]));
+        written.with_context(cause)?;
+        self.writer = Some(writer);
+        Ok(())
     }
 
     /// What an earlier run was told of a row that the server doesn't look at again, where that was rejected.
     pub(super) fn of_earlier_run(&mut self, record: &Record) -> anyhow::Result<Option<String>> {
         self.goes_on = true;
+        let target = self.target.display();
+        ensure!(!self.other_columns, "{target} has other columns than this file: name another with --rejects");
         match &mut self.earlier {
-            Some(earlier) => earlier.take(record.line),
+            Some(earlier) => earlier.reason(record.line),
             None => Ok(None),
         }
     }
 
-    fn write<'a>(&mut self, cells: impl Iterator<Item = &'a [u8]>) -> anyhow::Result<()> {
-        let cause = || format!("can't write {}", self.partial.display());
-        let writer = match self.writer.take() {
-            Some(writer) => writer,
-            None => self.start().with_context(cause)?,
-        };
-        self.writer.insert(writer).write_record(cells).with_context(cause)
+    /// A row is not rejected, whatever an earlier run was told.
+    pub(super) fn taken(&mut self, record: &Record) {
+        match &mut self.earlier {
+            Some(earlier) if earlier.lists(record.line) => earlier.strike(record.line),
+            _ => self.took = true,
+        }
     }
 
-    fn start(&self) -> csv::Result<Writer<File>> {
-        let mut writer = WriterBuilder::new().delimiter(self.delimiter).flexible(true).from_path(&self.partial)?;
+    /// Makes sure that what is written stays where the import is killed.
+    pub(super) fn flush(&mut self) -> anyhow::Result<()> {
+        match &mut self.writer {
+            Some(writer) => writer.flush().with_context(|| format!("can't write {}", self.partial.display())),
+            None => Ok(()),
+        }
+    }
+
+    fn start(&self, path: &Path) -> csv::Result<Writer<File>> {
+        let mut writer =
+            WriterBuilder::new().delimiter(self.delimiter).flexible(true).from_writer(files::create(path)?);
         writer.write_record(&self.columns)?;
         Ok(writer)
     }
 
+    fn listed(&self, path: &Path) -> anyhow::Result<Option<Listed>> {
+        Listed::open(path, self.delimiter, &self.columns).with_context(|| format!("can't read {}", path.display()))
+    }
+
+    /// Leaves everything as it was: an import that failed before anything was taken finds the same rejects when it is run
+    /// again.
+    pub(super) fn discard(mut self) -> anyhow::Result<()> {
+        if self.writer.take().is_some() {
+            files::remove(&self.partial).with_context(|| format!("can't remove {}", self.partial.display()))?;
+        }
+        Ok(())
+    }
+
     /// Puts the rejects of an import that broke off where the run that goes on finds them, and tells where; what is worked
     /// off in place stays as it was.
-    pub(super) fn keep(mut self) -> anyhow::Result<Option<PathBuf>> {
-        if self.in_place {
+    pub(super) fn keep(self) -> anyhow::Result<Option<PathBuf>> {
+        if self.in_place || (self.goes_on && self.other_columns) {
+            self.discard()?;
             return Ok(None);
-        }
-        if let Some(mut earlier) = self.earlier.take().filter(|_| self.goes_on) {
-            while let Some(cells) = earlier.advance()? {
-                self.write(cells.iter())?;
-            }
         }
         self.finish()
     }
 
-    /// Puts the rejects in the place of an earlier run's, and tells where; nothing stays there if there are none.
+    /// Puts the rejects in the place of those of another import, or with those of earlier runs of this one, and tells where;
+    /// nothing stays there if there are none.
     pub(super) fn finish(mut self) -> anyhow::Result<Option<PathBuf>> {
-        self.earlier = None;
+        self.flush()?;
+        let has_written = self.writer.take().is_some();
+        // Where nothing else was taken, nothing tells either that these are not the rows of earlier runs.
+        let may_go_on = self.goes_on || !self.took;
         let cause = format!("can't write {}", self.target.display());
-        if let Some(writer) = &mut self.writer {
-            writer.flush().context(cause.clone())?;
-            fs::rename(&self.partial, &self.target).context(cause)?;
-            self.writer = None;
-            return Ok(Some(self.target.clone()));
-        }
-        if self.target.exists() && !self.in_place {
-            fs::remove_file(&self.target).with_context(|| format!("can't remove {}", self.target.display()))?;
-        }
-        Ok(None)
-    }
-}
-
-impl Drop for Rejects {
-    /// An import that failed before anything was taken finds the same rejects when it is run again.
-    fn drop(&mut self) {
-        if self.writer.take().is_some() {
-            _ = fs::remove_file(&self.partial);
-        }
-    }
-}
-
-/// The rejects of an earlier run, which come in the order of the file that is imported again.
-struct Earlier {
-    records: ByteRecordsIntoIter<File>,
-    next: Option<ByteRecord>,
-}
-
-impl Earlier {
-    fn open(path: &Path, delimiter: u8) -> anyhow::Result<Option<Self>> {
-        if !path.exists() {
-            return Ok(None);
-        }
-        let reader = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_path(path)?;
-        let mut earlier = Self { records: reader.into_byte_records(), next: None };
-        earlier.advance()?;
-        Ok(Some(earlier))
+        let are_left = match self.earlier.take().filter(|_| may_go_on) {
+            Some(mut earlier) => {
+                let mut own = if has_written { self.listed(&self.partial)? } else { None };
+                if let Some(own) = own.as_mut().filter(|_| self.goes_on) {
+                    own.strike_all_of(&earlier);
+                }
+                self.merge(Some(&mut earlier), own.as_mut())?
+            }
+            None if has_written => fs::rename(&self.partial, &self.target).map(|()| true).context(cause)?,
+            None if self.in_place => false,
+            None => files::remove(&self.target).map(|()| false).context(cause)?,
+        };
+        Ok(are_left.then_some(self.target))
     }
 
-    fn advance(&mut self) -> anyhow::Result<Option<ByteRecord>> {
-        let after = self.records.next().transpose().context("can't read the rejects of an earlier run")?;
-        Ok(mem::replace(&mut self.next, after))
-    }
-
-    /// The reason of the next one, where that is the one of this line.
-    fn take(&mut self, line: u64) -> anyhow::Result<Option<String>> {
-        if self.next.as_ref().and_then(rejected_line) != Some(line) {
-            return Ok(None);
+    /// Puts what stands of both in the place of the earlier ones, and tells whether there is any.
+    fn merge(&self, earlier: Option<&mut Listed>, later: Option<&mut Listed>) -> anyhow::Result<bool> {
+        let merged = files::with_suffix(&self.target, ".merged");
+        let cause = || format!("can't write {}", merged.display());
+        let mut writer = self.start(&merged).with_context(cause)?;
+        let mut rows = 0;
+        if let Some(earlier) = earlier {
+            // People may have broken what says the line.
+            rows += earlier.copy_to(&mut writer, true).with_context(cause)?;
         }
-        let reason =
-            |cells: ByteRecord| cells.iter().next_back().map(|cell| String::from_utf8_lossy(cell).into_owned());
-        Ok(self.advance()?.and_then(reason))
+        if let Some(later) = later {
+            rows += later.copy_to(&mut writer, false).with_context(cause)?;
+        }
+        writer.flush().with_context(cause)?;
+        fs::rename(&merged, &self.target).with_context(cause)?;
+        files::remove(&self.partial).with_context(|| format!("can't remove {}", self.partial.display()))?;
+        if rows == 0 {
+            files::remove(&self.target).with_context(|| format!("can't remove {}", self.target.display()))?;
+        }
+        Ok(rows > 0)
     }
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 /// Whether nobody would miss the file: it isn't there, is empty, or is the rejects file of an earlier run.

@@ -94,8 +94,8 @@ impl Tally {
         format!("{} rows, {} rejected", self.rows(), self.rejected)
     }
 
-    /// The report at the end.
-    pub(super) fn summary(&self, elapsed: Duration, rejects_file: Option<&Path>) -> String {
+    /// The report at the end; the flags are those under which rejects are imported.
+    pub(super) fn summary(&self, elapsed: Duration, rejects_file: Option<&Path>, flags: &str) -> String {
         let mut table = Table::new();
         table.load_preset(UTF8_FULL_CONDENSED).set_header(["outcome", "rows"]);
         for (outcome, rows) in [
@@ -125,9 +125,11 @@ impl Tally {
             report += "\nAn earlier run went through every row: --again imports the file anew.";
         }
         if let Some(path) = rejects_file {
-            report += "\nrejected:";
-            report += &self.reasons();
-            _ = write!(report, "\nThese rows are in {}: mend it and import it with the same flags.", path.display());
+            if self.rejected > 0 {
+                report += "\nrejected:";
+                report += &self.reasons();
+            }
+            _ = write!(report, "\nRejected rows are in {}: mend it and import it with {flags}.", path.display());
         }
         report
     }

@@ -45,9 +45,16 @@ pub(super) trait Table: Send {
 
 /// Opens the file that is imported and finds out its columns.
 pub(super) fn open(args: &Args) -> anyhow::Result<Box<dyn Table>> {
-    let table: Box<dyn Table> = match args.format() {
-        Format::Csv => Box::new(CsvTable::open(&args.file, args.delimiter, args.no_header)?),
-        Format::Jsonl => Box::new(JsonTable::open(&args.file)?),
+    let table: Box<dyn Table> = if args.format() == Format::Csv || is_rejects(args) {
+        Box::new(CsvTable::open(&args.file, args.delimiter, args.no_header)?)
+    } else {
+        Box::new(JsonTable::open(&args.file)?)
     };
     Ok(table)
+}
+
+/// Rejects are CSV under the flags of any file.
+fn is_rejects(args: &Args) -> bool {
+    // A pipe can't be looked at first.
+    args.file.is_file() && CsvTable::open(&args.file, args.delimiter, false).is_ok_and(|table| table.is_from_rejects())
 }

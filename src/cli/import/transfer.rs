@@ -39,7 +39,7 @@ struct Batch {
 
 /// What became of a record on this side.
 enum Verdict {
-    Sent { phone_kept: bool },
+    Sent { phone_kept: bool, has_id: bool },
     Rejected(String),
 }
 
@@ -48,6 +48,8 @@ pub(super) struct Transfer<'a> {
     pub(super) tally: &'a mut Tally,
     pub(super) rejects: &'a mut Rejects,
     pub(super) bar: &'a ProgressBar,
+    /// What is to be told, once, where rows without an external ID become leads.
+    pub(super) note: Option<String>,
 }
 
 impl Transfer<'_> {
@@ -68,12 +70,17 @@ impl Transfer<'_> {
             for (record, verdict) in records {
                 match verdict {
                     Verdict::Rejected(reason) => self.reject(&record, reason)?,
-                    Verdict::Sent { phone_kept } => {
+                    Verdict::Sent { phone_kept, has_id } => {
                         let result = outcomes.next(&record).await?;
+                        if result.outcome() == ImportOutcome::Created && !has_id {
+                            self.tell(&record);
+                        }
                         self.settle(&record, result, phone_kept)?;
                     }
                 }
             }
+            // The server rejects only so many rows again for who was killed.
+            self.rejects.flush()?;
             self.bar.set_position(position);
             self.bar.set_message(self.tally.progress());
         }
@@ -88,11 +95,18 @@ impl Transfer<'_> {
             ImportOutcome::Updated => self.tally.updated(phone_kept),
             ImportOutcome::Unchanged => self.tally.unchanged(),
             ImportOutcome::Skipped => self.tally.skipped(),
-            ImportOutcome::Rejected => self.reject(record, reason(result.error))?,
-            ImportOutcome::AlreadyTaken => self.repeat(record)?,
+            ImportOutcome::Rejected => return self.reject(record, reason(result.error)),
+            ImportOutcome::AlreadyTaken => return self.repeat(record),
             ImportOutcome::Unspecified => bail!("the server gave line {} an outcome unknown here", record.line),
         }
+        self.rejects.taken(record);
         Ok(())
+    }
+
+    fn tell(&mut self, record: &Record) {
+        if let Some(note) = self.note.take() {
+            self.bar.suspend(|| eprintln!("note: line {} has no external ID, {note}", record.line));
+        }
     }
 
     fn repeat(&mut self, record: &Record) -> anyhow::Result<()> {
@@ -144,8 +158,9 @@ fn next_batch(table: &mut dyn Table, rows: &Rows) -> anyhow::Result<(Batch, Vec<
             Ok((row, _)) if row.encoded_len() > BATCH_BYTES => Verdict::Rejected("larger than 1 MiB".to_owned()),
             Ok((row, phone_kept)) => {
                 bytes += row.encoded_len();
+                let has_id = row.lead.as_ref().is_some_and(|lead| lead.external_id.is_some());
                 sent.push(row);
-                Verdict::Sent { phone_kept }
+                Verdict::Sent { phone_kept, has_id }
             }
             Err(reason) => Verdict::Rejected(reason),
         };

@@ -8,7 +8,7 @@ use super::Faults;
 use crate::proto;
 
 /// The fields that a request asks for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::rpc) struct ReadMask(Option<BTreeSet<String>>);
 
 macro_rules! readable {

@@ -56,12 +56,12 @@ pub(super) async fn register(
     .await
 }
 
-/// The lead, where the caller may view it, and whether it was made.
+/// The lead, where the caller reaches it, and whether it was made.
 fn taken(intake: Intake) -> (Option<Lead>, bool) {
     match intake {
         Intake::Created(lead) => (Some(*lead), true),
-        Intake::Updated(lead) | Intake::Unchanged(lead) => (Some(*lead), false),
-        Intake::Skipped(lead) => (lead.map(|lead| *lead), false),
+        Intake::Unchanged(lead) => (Some(*lead), false),
+        Intake::Updated(lead) | Intake::Skipped(lead) => (lead.map(|lead| *lead), false),
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn update(
     api.change(caller, once, (patch, etag), move |tx, args| async move {
         let (caller, (patch, etag)) = &*args;
         let lead = leads::update(&tx, caller, id, patch, etag.as_deref()).await?;
-        Ok(proto::UpdateLeadResponse { lead: Some(convert::lead(lead)) })
+        Ok(proto::UpdateLeadResponse { lead: lead.map(convert::lead) })
     })
     .await
 }

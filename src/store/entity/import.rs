@@ -6,6 +6,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: Vec<u8>,
     pub last_row: i64,
+    pub rejected: String,
     pub update_time: i64,
 }
 

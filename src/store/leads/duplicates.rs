@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, JoinType, Order, Statement,
+    sea_query::{Expr, ExprTrait, Func, Query, SelectStatement},
 };
 use sha2::{Digest, Sha256};
 
@@ -11,13 +12,15 @@ use crate::{
     access::scope::LeadScope,
     model::{
         ids::LeadId,
-        lead::{LeadPatch, MatchKey},
+        lead::{Lead, LeadPatch, MatchKey},
     },
-    store::{Db, Result, Tx, entity::lead, visible},
+    store::{Db, Result, Tx, bulk, entity::lead, key, visible},
 };
 
 /// How many locks there are for all keys together: enough to keep strangers apart, few enough for a chunk of rows to take.
 const LOCKS: u16 = 512;
+/// People share phones: beyond so many leads it is anybody's guess which is meant.
+const MOST: usize = 100;
 
 /// What a lead can be recognised by, normalised.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -40,6 +43,27 @@ impl Keys {
             email: email.filter(|_| keys.contains(&MatchKey::Email)).map(|e| e.key()),
             phone: phone.filter(|_| keys.contains(&MatchKey::Phone)).map(|p| p.as_str().to_owned()),
         }
+    }
+
+    /// All keys that a lead has.
+    pub fn of_lead(lead: &Lead) -> Self {
+        let Lead { external_id, email, phone, .. } = lead;
+        Self { external_id: external_id.clone(), email: email.as_deref().map(key), phone: phone.clone() }
+    }
+
+    /// Whether both have the same key of a kind.
+    pub fn share(&self, other: &Self, kind: MatchKey) -> bool {
+        let (mine, theirs) = match kind {
+            MatchKey::ExternalId => (&self.external_id, &other.external_id),
+            MatchKey::Email => (&self.email, &other.email),
+            MatchKey::Phone => (&self.phone, &other.phone),
+        };
+        mine.is_some() && mine == theirs
+    }
+
+    /// Whether they are of two people: the platform knows them by two IDs.
+    pub fn are_anothers(&self, other: &Self) -> bool {
+        matches!((&self.external_id, &other.external_id), (Some(mine), Some(theirs)) if mine != theirs)
     }
 
     fn all(&self) -> impl Iterator<Item = (MatchKey, &String)> {
@@ -81,19 +105,31 @@ fn lock(kind: MatchKey, key: &str) -> u16 {
 pub struct Existing(BTreeMap<(&'static str, String), Vec<LeadId>>);
 
 impl Existing {
-    /// The leads that a new one can be recognised as, and by what: external ID before e-mail before phone.
+    /// The leads that a new one can be recognised as, and by what: external ID before e-mail before phone, and not too many.
     pub fn find(&self, keys: &Keys) -> Vec<(LeadId, MatchKey)> {
         let all = keys.all().flat_map(|(kind, key)| {
             let leads = self.0.get(&(kind.word(), key.clone())).into_iter().flatten();
             leads.map(move |id| (*id, kind))
         });
-        all.collect()
+        all.take(MOST).collect()
     }
 
-    /// Takes a lead in that was made since.
+    /// Takes in the keys that a lead has got since.
     pub fn add(&mut self, id: LeadId, keys: &Keys) {
         for (kind, key) in keys.all() {
-            self.0.entry((kind.word(), key.clone())).or_default().push(id);
+            let leads = self.0.entry((kind.word(), key.clone())).or_default();
+            if let Err(at) = leads.binary_search(&id) {
+                leads.insert(at, id);
+            }
+        }
+    }
+
+    /// Lets go of the keys that a lead had.
+    pub fn remove(&mut self, id: LeadId, keys: &Keys) {
+        for (kind, key) in keys.all() {
+            if let Some(leads) = self.0.get_mut(&(kind.word(), key.clone())) {
+                leads.retain(|lead| *lead != id);
+            }
         }
     }
 }
@@ -136,18 +172,36 @@ async fn look(tx: &Tx, keys: &[Keys], among: Condition) -> Result<Existing> {
         if wanted.is_empty() {
             continue;
         }
-        let rows: Vec<(uuid::Uuid, String)> = lead::Entity::find()
-            .select_only()
-            .columns([lead::Column::Id, column])
-            .filter(column.is_in(wanted))
-            .filter(among.clone())
-            .order_by_asc(lead::Column::Id)
-            .into_tuple()
-            .all(&conn)
-            .await?;
-        for (id, key) in rows {
+        let wanted = bulk::texts(wanted, conn.get_database_backend())?;
+        let rows = conn.query_all(&those_with(column, wanted, &among, conn.get_database_backend())).await?;
+        for row in rows {
+            let (id, key): (uuid::Uuid, String) = (row.try_get("", "id")?, row.try_get("", "key")?);
             found.0.entry((kind.word(), key)).or_default().push(id.into());
         }
     }
     Ok(found)
+}
+
+/// Leads that have one of some keys, oldest first.
+fn those_with(column: lead::Column, keys: String, among: &Condition, backend: DbBackend) -> SelectStatement {
+    let mut leads = Query::select();
+    leads.column((lead::Entity, lead::Column::Id)).from(lead::Entity).cond_where(among.clone());
+    if backend != DbBackend::Postgres {
+        let wanted = [column.into_expr(), Expr::val(keys)];
+        return leads
+            .expr_as(column.into_expr(), "key")
+            .and_where(Expr::cust_with_exprs("? IN (SELECT value FROM json_each(?))", wanted))
+            .order_by(lead::Column::Id, Order::Asc)
+            .to_owned();
+    }
+    // Key by key along the index, whatever the planner thinks of how many there are: OFFSET keeps it from joining otherwise.
+    leads.and_where(column.into_expr().eq(Expr::col(("wanted", "wanted")))).offset(0);
+    let wanted = Func::cust("unnest").arg(Expr::cust_with_values("$1::text[]", [keys]));
+    Query::select()
+        .column(("found", "id"))
+        .expr_as(Expr::col(("wanted", "wanted")), "key")
+        .from_function(wanted, "wanted")
+        .join_lateral(JoinType::InnerJoin, leads, "found", Expr::val(true))
+        .order_by(("found", "id"), Order::Asc)
+        .to_owned()
 }

@@ -19,8 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Rows that nothing but their numbers tells apart.
 fn rows(numbers: impl IntoIterator<Item = i64>) -> Vec<ImportRow> {
-    let row = |row_number| ImportRow { row_number, lead: Some(named("Ana")), ..ImportRow::default() };
     numbers.into_iter().map(row).collect()
+}
+
+fn row(row_number: i64) -> ImportRow {
+    ImportRow { row_number, lead: Some(named("Ana")), ..ImportRow::default() }
 }
 
 /// A row that is rejected.
@@ -117,7 +120,9 @@ on_both_databases! {
 
         let beside = RunningServer::start(t.database_url()).await;
         let whole = import(&mia.at_server(beside.addr()), "spring", parts()).await;
-        assert_eq!(whole, all(ImportOutcome::AlreadyTaken, 1..=30), "and a rejected row stays rejected");
+        let (taken, rejected) = whole.split_at(29);
+        assert_eq!(taken, all(ImportOutcome::AlreadyTaken, 1..=29));
+        assert_eq!(rejected, [(30, ImportOutcome::Rejected)], "whoever missed the reason is told it again");
         assert_eq!(count(&mia).await, 29);
     }
 
@@ -131,6 +136,52 @@ on_both_databases! {
         let between = import(&mia, "spring", [rows(4..=8)]).await;
         assert_eq!(between[..4], all(ImportOutcome::AlreadyTaken, 4..=7), "the last row tells");
         assert_eq!(between[4..], [(8, ImportOutcome::Created)]);
+    }
+
+    /// Whoever missed an answer is told the reasons again, and what they were may have been mended.
+    async fn a_row_that_was_rejected_is_looked_at_again(t: TestServer) {
+        let mia = t.manager("mia").await;
+        let by_rui = |row_number| ImportRow { assignee_email: "rui@example.com".to_owned(), ..row(row_number) };
+        let parts = || [vec![row(1), bad_row(2), by_rui(3)], rows([4])];
+        let (first, end) = send(&mia, messages("spring", parts())).await;
+        end.unwrap();
+        let expected = [
+            (1, ImportOutcome::Created),
+            (2, ImportOutcome::Rejected),
+            (3, ImportOutcome::Rejected),
+            (4, ImportOutcome::Created),
+        ];
+        assert_eq!(outcomes(&first), expected);
+
+        let (again, end) = send(&mia, messages("spring", parts())).await;
+        end.unwrap();
+        assert_eq!(again[1..3], first[1..3], "the same reasons");
+        assert_eq!(outcomes(&[again[0].clone(), again[3].clone()]), all(ImportOutcome::AlreadyTaken, [1, 4]));
+        let shown: Vec<_> = again.iter().map(|result| result.error.is_some()).collect();
+        assert_eq!(shown, [false, true, true, false]);
+
+        t.agent("Rui").await;
+        let mended = || [vec![row(1), row(2), by_rui(3)], rows([4])];
+        let taken = import(&mia, "spring", mended()).await;
+        let expected = [
+            (1, ImportOutcome::AlreadyTaken),
+            (2, ImportOutcome::Created),
+            (3, ImportOutcome::Created),
+            (4, ImportOutcome::AlreadyTaken),
+        ];
+        assert_eq!(taken, expected);
+        assert_eq!(import(&mia, "spring", parts()).await, all(ImportOutcome::AlreadyTaken, 1..=4));
+        assert_eq!(count(&mia).await, 4);
+    }
+
+    async fn of_rejected_rows_the_last_ten_thousand_are_remembered(t: TestServer) {
+        let mia = t.manager("mia").await;
+        let bad: Vec<ImportRow> = (1..=10_002).map(bad_row).collect();
+        let parts = || bad.chunks(1000).map(<[ImportRow]>::to_vec);
+        assert_eq!(import(&mia, "spring", parts()).await, all(ImportOutcome::Rejected, 1..=10_002));
+        let again = import(&mia, "spring", parts()).await;
+        assert_eq!(again[..2], all(ImportOutcome::AlreadyTaken, 1..=2));
+        assert_eq!(again[2..], all(ImportOutcome::Rejected, 3..=10_002));
     }
 
     async fn of_two_streams_of_one_import_each_row_is_taken_by_one(t: TestServer) {

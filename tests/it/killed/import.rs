@@ -69,7 +69,8 @@ async fn kill_one_import(database: Database) {
     expect_each_row_once(&process.admin, &rows).await;
 
     let (again, _) = send(&process.admin, &rows, async |_| {}).await;
-    assert!(again.iter().all(|result| result.outcome() == ImportOutcome::AlreadyTaken));
+    let repeated = |row| if is_bad(row) { ImportOutcome::Rejected } else { ImportOutcome::AlreadyTaken };
+    assert!(again.iter().all(|result| result.outcome() == repeated(result.row_number)));
     expect_each_row_once(&process.admin, &rows).await;
 }
 
@@ -89,7 +90,7 @@ fn is_bad(number: i64) -> bool {
 }
 
 fn is_new(result: &ImportResult) -> bool {
-    result.outcome() != ImportOutcome::AlreadyTaken
+    result.outcome() == ImportOutcome::Created
 }
 
 /// Sends all rows, and does something after each answer, until the stream ends or breaks; says what was answered, and
@@ -128,26 +129,28 @@ struct Progress {
 }
 
 impl Progress {
-    /// Takes in the answers of one stream: in the order of the rows, those of earlier streams as taken, and each new one as
-    /// it is.
+    /// Takes in the answers of one stream: in the order of the rows, bad ones rejected each time, those of earlier streams as
+    /// taken, and each new one as it is.
     fn take_in(&mut self, results: &[ImportResult]) {
         let numbers: Vec<i64> = results.iter().map(|result| result.row_number).collect();
         assert!(numbers.iter().copied().eq((1..).take(numbers.len())), "in the order of the rows");
-        let new = results.iter().position(is_new).unwrap_or(results.len());
-        let (taken, new) = results.split_at(new);
-        assert!(new.iter().all(is_new), "what is taken lies before what is new");
-        if let Some(last) = taken.last() {
-            assert_eq!(last.row_number % ROWS_OF_A_MESSAGE as i64, 0, "messages are taken as a whole");
-        }
+        let (bad, good): (Vec<_>, Vec<_>) = results.iter().partition(|result| is_bad(result.row_number));
+        assert!(bad.iter().all(|result| result.outcome() == ImportOutcome::Rejected), "a bad row is always rejected");
+        let new = good.iter().position(|result| is_new(result)).unwrap_or(good.len());
+        let (taken, new) = good.split_at(new);
+        let taken_to = taken.last().map_or(0, |result| result.row_number);
+        // A bad row that ends a message is not among them.
+        let whole = [taken_to, taken_to + i64::from(is_bad(taken_to + 1))];
+        let ends = whole.iter().any(|row| row % ROWS_OF_A_MESSAGE as i64 == 0);
+        assert!(ends, "messages are taken as a whole, not up to row {taken_to}");
+        let were_taken = taken.iter().all(|result| result.outcome() == ImportOutcome::AlreadyTaken);
+        assert!(were_taken, "a good row is made or was");
         if !new.is_empty() {
-            assert!(taken.len() as i64 >= self.last, "what was acknowledged is taken");
+            assert!(taken_to >= self.last, "what was acknowledged is taken");
         }
         for result in new {
-            let expected = if is_bad(result.row_number) { ImportOutcome::Rejected } else { ImportOutcome::Created };
-            assert_eq!(result.outcome(), expected, "{result:?}");
-            if expected == ImportOutcome::Created {
-                assert!(self.made.insert(result.row_number, result.lead_id.clone()).is_none(), "{result:?} twice");
-            }
+            assert!(is_new(result), "what is taken lies before what is new: {result:?}");
+            assert!(self.made.insert(result.row_number, result.lead_id.clone()).is_none(), "{result:?} twice");
             self.last = result.row_number;
         }
     }

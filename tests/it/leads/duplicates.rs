@@ -2,12 +2,13 @@
 
 use futures::future::join_all;
 use leadward::proto::{
-    AccessLevel, CreateLeadRequest, CreateLeadResponse, DuplicatePolicy, ErrorReason, Lead, LeadAction, LeadMatchKey,
+    AccessLevel, CreateLeadRequest, CreateLeadResponse, DuplicatePolicy, ErrorReason, ImportOptions, ImportOutcome,
+    ImportRow, Lead, LeadAction, LeadMatchKey,
 };
 use tonic::Status;
 use tonic_types::StatusExt;
 
-use crate::support::{Caller, TestServer, answer, fact, named, on_both_databases, permission, refused};
+use crate::support::{Caller, TestServer, answer, fact, item_status, named, on_both_databases, permission, refused};
 
 async fn create(caller: &Caller, lead: Lead, policy: DuplicatePolicy) -> Result<CreateLeadResponse, Status> {
     let request = CreateLeadRequest { lead: Some(lead), on_duplicate: policy.into(), ..Default::default() };
@@ -98,6 +99,44 @@ on_both_databases! {
             assert_eq!(fact(&status, "action"), "EDIT");
         }
         assert_eq!(ana.get_lead(&lead.id).await.unwrap(), lead);
+    }
+
+    /// Families share phones: who has another external ID is somebody else, and is not changed.
+    async fn a_lead_with_another_external_id_is_not_updated(t: TestServer) {
+        let (admin, ana) = (t.admin(), t.agent("ana").await);
+        let mother = admin.create_lead(existing()).await.unwrap();
+        let child = Lead { external_id: Some("platform-8".to_owned()), phone: existing().phone, ..named("Eva") };
+        let pupil = Lead { email: existing().email, ..child.clone() };
+        for (lead, field) in [(&child, "phone"), (&pupil, "email")] {
+            let answer = create(&admin, lead.clone(), DuplicatePolicy::Update).await;
+            let status = refused(answer, ErrorReason::DuplicateLead);
+            assert_eq!(fact(&status, "field"), field);
+            assert_eq!(status.get_details_resource_info().unwrap().resource_name, mother.id);
+        }
+        let status = refused(create(&ana, child.clone(), DuplicatePolicy::Update).await, ErrorReason::DuplicateLead);
+        assert_eq!(fact(&status, "field"), "", "a hidden one is not named");
+        let options = ImportOptions { on_duplicate: DuplicatePolicy::Update.into(), ..ImportOptions::default() };
+        let row = ImportRow { row_number: 1, lead: Some(child.clone()), ..ImportRow::default() };
+        let results = admin.import_as(options.clone(), vec![row.clone()]).await.unwrap();
+        let status = item_status(results[0].error.as_ref().unwrap());
+        refused(Err::<(), _>(status), ErrorReason::DuplicateLead);
+        assert_eq!(admin.get_lead(&mother.id).await.unwrap(), mother);
+
+        // Of a family, the one is meant whom the platform doesn't know yet.
+        let nameless = CreateLeadRequest {
+            lead: Some(Lead { phone: existing().phone, ..named("unknown") }),
+            match_keys: vec![LeadMatchKey::ExternalId.into()],
+            ..CreateLeadRequest::default()
+        };
+        let unknown = admin.leads().create_lead(nameless).await.unwrap().into_inner().lead.unwrap();
+        let results = admin.import_as(options, vec![row]).await.unwrap();
+        assert_eq!((results[0].outcome(), &results[0].lead_id), (ImportOutcome::Updated, &unknown.id));
+        assert_eq!(admin.get_lead(&unknown.id).await.unwrap().external_id(), "platform-8");
+        assert_eq!(admin.get_lead(&mother.id).await.unwrap(), mother);
+
+        let anonymous = Lead { phone: existing().phone, ..named("Ana Maria") };
+        let updated = create(&admin, anonymous, DuplicatePolicy::Update).await.unwrap().lead.unwrap();
+        assert_eq!((&updated.id, updated.name()), (&mother.id, "Ana Maria"), "who gives no ID may mean her");
     }
 
     async fn a_lead_is_recognised_by_the_keys_that_the_call_names(t: TestServer) {

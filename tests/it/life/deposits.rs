@@ -185,6 +185,23 @@ on_both_databases! {
         assert!(record(&ana, fresh).await.unwrap().recorded);
     }
 
+    /// Whoever didn't receive the answer asks the same again, and it was the first that moved the etag.
+    async fn a_payment_that_is_told_again_needs_no_etag(t: TestServer) {
+        let admin = t.admin();
+        let lead = t.lead("Ana").await;
+        let at = seconds_ago(60);
+        let request = RecordDepositRequest { etag: lead.etag, ..payment(&lead.id, "payment-1", euros(10, 0), at) };
+        let first = record(&admin, request.clone()).await.unwrap();
+        let again = record(&admin, request.clone()).await.unwrap();
+        assert_eq!(again, RecordDepositResponse { recorded: false, ..first.clone() });
+
+        let reused = RecordDepositRequest { amount: Some(euros(11, 0)), ..request.clone() };
+        refused(record(&admin, reused).await, ErrorReason::PaymentIdReused);
+        let next = RecordDepositRequest { payment_id: "payment-2".to_owned(), ..request };
+        refused(record(&admin, next).await, ErrorReason::StaleEtag);
+        assert_untouched(&t, &first.lead.unwrap(), 2).await;
+    }
+
     async fn of_the_same_deposit_at_once_one_is_recorded(t: TestServer) {
         let admin = t.admin();
         let lead = t.lead("Ana").await;

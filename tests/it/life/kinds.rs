@@ -87,6 +87,27 @@ on_both_databases! {
         }
     }
 
+    /// Unless the same change says that it is; another case is no other address.
+    async fn another_address_is_not_confirmed(t: TestServer) {
+        let admin = t.admin();
+        let with = |email: &str| Lead { email: Some(email.to_owned()), ..known_as("platform-1") };
+        let confirmed = Lead { email_confirmed: Some(true), ..with("ana@example.com") };
+        let id = admin.create_lead(confirmed.clone()).await.unwrap().id;
+        let update = async |lead: Lead| admin.update_lead(Lead { id: id.clone(), ..lead }, &[]).await.unwrap();
+        let is_confirmed = async || admin.get_lead(&id).await.unwrap().email_confirmed();
+        assert!(is_confirmed().await);
+        assert!(update(with("ANA@example.com")).await.email_confirmed());
+
+        assert!(!update(with("eva@example.com")).await.email_confirmed());
+        assert!(update(confirmed.clone()).await.email_confirmed());
+        admin.register(with("eva@example.com")).await.unwrap();
+        assert!(!is_confirmed().await);
+        assert!(update(confirmed).await.email_confirmed());
+        let row = ImportRow { lead: Some(with("eva@example.com")), ..ImportRow::default() };
+        assert_eq!(import_one(&admin, row).await, ImportOutcome::Updated);
+        assert!(!is_confirmed().await);
+    }
+
     async fn a_lead_becomes_a_registration_and_then_a_client(t: TestServer) {
         let admin = t.admin();
         let lead = admin.create_lead(known_as("platform-1")).await.unwrap();

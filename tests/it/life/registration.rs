@@ -178,23 +178,15 @@ on_both_databases! {
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     }
 
-    /// Whether they then get a lead of their own or are told that there is one: never which, by what, or whose.
+    /// They are told that there is one: never which, by what, or whose.
     async fn a_hidden_address_or_phone_shows_nothing_and_is_left_alone(t: TestServer) {
         let (admin, ana, ben) = (t.admin(), t.agent("ana").await, t.agent("ben").await);
         for (number, (known, registering)) in spellings().into_iter().enumerate() {
             let hidden = admin.create_lead(Lead { assignee_id: ben.id.clone(), ..known }).await.unwrap();
             let registering = Lead { external_id: Some(format!("platform-{number}")), ..registering };
-            match ana.register(registering).await {
-                Ok(answer) => {
-                    let made = answer.lead.unwrap();
-                    assert!(answer.created && made.id != hidden.id && made.assignee_id == ana.id);
-                }
-                Err(status) => {
-                    let status = refused(Err::<(), _>(status), ErrorReason::DuplicateLead);
-                    let resource = status.get_details_resource_info().map(|info| info.resource_name);
-                    assert_eq!((resource.unwrap_or_default(), fact(&status, "field")), (String::new(), String::new()));
-                }
-            }
+            let status = refused(ana.register(registering).await, ErrorReason::DuplicateLead);
+            let resource = status.get_details_resource_info().map(|info| info.resource_name).unwrap_or_default();
+            assert_eq!((resource, fact(&status, "field")), (String::new(), String::new()));
             assert_untouched(&t, &hidden, 1).await;
         }
     }
@@ -216,6 +208,26 @@ on_both_databases! {
         let leads = admin.list_leads(LeadAction::View).await.unwrap();
         assert_eq!(leads.len(), 1);
         assert!(answers.iter().all(|answer| answer.lead.as_ref() == Some(&leads[0])));
+    }
+
+    /// By its address and by its phone: neither is given the other's external ID.
+    async fn of_two_registrations_of_one_lead_at_once_one_takes_it(t: TestServer) {
+        let admin = t.admin();
+        for round in 0..12 {
+            let (mail, phone) = (Some(format!("ana{round}@example.com")), Some(format!("+3519100000{round:02}")));
+            let known = admin.create_lead(Lead { email: mail.clone(), phone: phone.clone(), ..named("Ana") }).await;
+            let known = known.unwrap();
+            let by = |key: &str| known_as(&format!("{key}-{round}"));
+            let (by_mail, by_phone) = (Lead { email: mail, ..by("mail") }, Lead { phone, ..by("phone") });
+            let (one, other) = tokio::join!(admin.register(by_mail), admin.register(by_phone));
+            let answers = [one.unwrap(), other.unwrap()];
+            assert_eq!(answers.iter().filter(|answer| answer.created).count(), 1);
+            for (answer, key) in answers.into_iter().zip(["mail", "phone"]) {
+                let lead = answer.lead.unwrap();
+                assert_eq!((lead.id == known.id, lead.external_id()), (!answer.created, &*format!("{key}-{round}")));
+                assert_eq!(admin.get_lead(&lead.id).await.unwrap(), lead, "nobody overwrites it");
+            }
+        }
     }
 
     async fn a_registration_needs_an_external_id_and_lies_in_the_past(t: TestServer) {

@@ -4,8 +4,8 @@ use leadward::proto::{ErrorReason, Lead, ListLeadsRequest, ListOrdersRequest, Or
 use prost_types::Timestamp;
 use uuid::Uuid;
 
-use super::{STATUSES, all, list, made, move_to, order};
-use crate::support::{TestServer, on_both_databases, refused};
+use super::{STATUSES, all, create, list, made, move_to, order};
+use crate::support::{TestServer, faults, on_both_databases, refused, seconds_from_now};
 
 fn of(leads: &[&Lead], statuses: &[OrderStatus], most_recent_only: bool) -> ListOrdersRequest {
     ListOrdersRequest {
@@ -69,6 +69,19 @@ on_both_databases! {
         let numbers = |orders: Vec<Order>| orders.into_iter().map(|order| order.number).collect::<Vec<_>>();
         assert_eq!(numbers(list(&admin, of(&[], &[], true)).await), ["as late", "only"]);
         assert_eq!(numbers(all(&admin).await), ["first", "as late", "only", "latest", "second"]);
+    }
+
+    /// Clocks differ a little.
+    async fn an_order_placed_less_than_a_minute_ahead_is_the_most_recent(t: TestServer) {
+        let (admin, ana) = (t.admin(), t.lead("Ana").await);
+        let at = |number: &str, seconds| {
+            Order { place_time: Some(seconds_from_now(seconds)), ..order(&ana, number, OrderStatus::Partial) }
+        };
+        let ahead = made(&admin, at("ahead", 30)).await;
+        made(&admin, order(&ana, "now", OrderStatus::Partial)).await;
+        let status = refused(create(&admin, at("too far", 90)).await, ErrorReason::InvalidArgument);
+        assert_eq!(faults(&status), ["order.place_time"]);
+        assert_eq!(list(&admin, of(&[&ana], &[], true)).await, [ahead]);
     }
 
     async fn pages_of_orders_concatenated_equal_the_unpaged_answer(t: TestServer) {

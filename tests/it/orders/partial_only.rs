@@ -8,7 +8,7 @@ use prost_types::FieldMask;
 use uuid::Uuid;
 
 use super::{STATUSES, all, create, get, list, made, move_if, move_to, order};
-use crate::support::{Caller, TestServer, answer, every_action, on_both_databases, profile, refused};
+use crate::support::{Caller, TestServer, answer, every_action, fact, on_both_databases, profile, refused};
 
 /// An agent who sees partial orders only, and whose leads no order resolves.
 async fn clerk(t: &TestServer) -> Caller {
@@ -77,6 +77,24 @@ on_both_databases! {
         assert_eq!(all(&admin).await, orders);
         let recent = ListOrdersRequest { most_recent_only: true, ..ListOrdersRequest::default() };
         assert_eq!(list(&admin, recent).await, orders[..1]);
+    }
+
+    async fn of_an_order_out_of_sight_only_that_its_number_is_taken_is_told(t: TestServer) {
+        let (admin, clara) = (t.admin(), clerk(&t).await);
+        let lead = t.lead_of("Clara's", &clara).await;
+        let orders = one_of_each(&t, &lead).await;
+        let mut told = Vec::new();
+        for taken in &orders {
+            for status in STATUSES {
+                let again = create(&clara, order(&lead, &taken.number, status)).await;
+                let refusal = refused(again, ErrorReason::DuplicateResource);
+                assert_eq!(fact(&refusal, "field"), "number");
+                told.push(answer(&refusal));
+            }
+        }
+        told.dedup();
+        assert_eq!(told.len(), 1, "the same of one that is seen and of those that are not: {told:?}");
+        assert_eq!(all(&admin).await, orders);
     }
 
     async fn the_history_is_silent_about_orders(t: TestServer) {

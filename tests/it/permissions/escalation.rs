@@ -2,9 +2,9 @@
 
 use leadward::proto::{
     AccessLevel, AddGroupMembersRequest, ApiToken, Capability, CreateApiTokenRequest, CreateProfileRequest,
-    CreateUserRequest, DeactivateUserRequest, ErrorReason, LeadAction, ListApiTokensRequest, Permission, Profile,
-    ReactivateUserRequest, RemoveGroupMembersRequest, RevokeApiTokenRequest, Role, UpdateProfileRequest,
-    UpdateUserRequest, User,
+    CreateUserRequest, DeactivateUserRequest, ErrorReason, LeadAction, ListApiTokensRequest, OrderVisibility,
+    Permission, Profile, ReactivateUserRequest, RemoveGroupMembersRequest, RevokeApiTokenRequest, Role,
+    UpdateProfileRequest, UpdateUserRequest, User,
 };
 use tonic::Status;
 
@@ -179,6 +179,42 @@ on_both_databases! {
             let change = Profile { id, max_open_leads: Some(5), ..Profile::default() };
             refused(update_profile(&dan, change).await, reason);
         }
+    }
+
+    /// How far VIEW goes includes which orders are seen.
+    async fn whoever_sees_partial_orders_alone_hands_out_no_sight_of_others(t: TestServer) {
+        let (dan, ana) = (deputy(&t, "dan").await, t.user("ana", "leads-agent").await);
+        let capabilities = vec![Capability::ManageDirectory.into(), Capability::ActOnBehalf.into()];
+        let order_visibility = i32::from(OrderVisibility::PartialOnly);
+        let id = t.profile_id("dan's").await;
+        let partial = Profile { id, capabilities, order_visibility, ..Profile::default() };
+        update_profile(&t.admin(), partial).await.unwrap();
+        let max = t.agent("max").await;
+        let (all, own) = (t.profile_id("pre-sales").await, t.profile_id("leads-agent").await);
+
+        create_profile(&dan, Profile { order_visibility, ..profile("few", Role::Agent) }).await.unwrap();
+        let few = Profile { id: t.profile_id("few").await, ..Profile::default() };
+        let raised = Profile { order_visibility: OrderVisibility::All.into(), ..few.clone() };
+        deactivate(&dan, &max).await.unwrap();
+        for refusal in [
+            create_profile(&dan, profile("many", Role::Agent)).await,
+            update_profile(&dan, raised.clone()).await,
+            create_user(&dan, all.clone()).await,
+            move_user(&dan, &ana, all).await,
+            reactivate(&dan, &max).await,
+            make_token(&dan, &max).await,
+        ] {
+            assert_eq!(fact(&refused(refusal, ErrorReason::Escalation), "action"), "VIEW");
+        }
+
+        create_user(&dan, own.clone()).await.unwrap();
+        make_token(&dan, &ana).await.unwrap();
+        move_user(&dan, &ana, few.id.clone()).await.unwrap();
+        // What was given by others stays, and may be taken.
+        update_profile(&t.admin(), raised).await.unwrap();
+        update_profile(&dan, Profile { max_open_leads: Some(5), ..few }).await.unwrap();
+        refused(make_token(&dan, &ana).await, ErrorReason::Escalation);
+        move_user(&dan, &ana, own).await.unwrap();
     }
 
     async fn users_are_made_and_moved_below_and_within_what_is_held(t: TestServer) {
