@@ -5,20 +5,22 @@
 //! database; that a lead went out of sight is told only to whom it was in sight of, which the outbox's record of how leads
 //! were placed decides. See `docs/adr/0009-the-outbox-and-the-watch.md`.
 
+mod position;
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use self::position::Position;
+use self::position::{InForce, versions};
 use super::{Error, Result};
 use crate::{
     access::{
         Caller,
-        fence::Fence,
         policy::Principal,
         rule::Situation,
         scope::{Chosen, LeadScope, View},
@@ -44,31 +46,6 @@ const COMPARED: u32 = if cfg!(feature = "switches") { 7 } else { 200 };
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How often a watcher's rights may change before all of the first change is told.
 const MOST_SIGHTS: usize = 8;
-
-/// Up to where a watcher was told.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Position {
-    /// The last event that they were told, or had no part in.
-    seq: i64,
-    /// Up to when they were told what ended by itself.
-    time: i64,
-    /// What they could view, the last of it now.
-    sights: Vec<InForce>,
-    /// While sights are compared: the leads from here on, by ID, are still to be compared.
-    comparing: Option<Uuid>,
-    /// Once they were compared: the event by which all has been told that followed from earlier sights.
-    settled: Option<i64>,
-    /// The versions of the watcher's rights when they were last told.
-    rights: Vec<i64>,
-}
-
-/// What a watcher could view from some event and moment on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct InForce {
-    sight: Sight,
-    since: i64,
-    from: i64,
-}
 
 /// What is told of a lead.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,43 +84,6 @@ pub struct Step {
     pub more: bool,
     /// When it was read.
     pub read: Instant,
-}
-
-impl Position {
-    /// Takes in what the watcher may view now. Where their rights have moved, they may have been others in between, and what
-    /// happened then was perhaps not for them: what was in force is known for up to where they were told, and from now on.
-    fn see(&mut self, sight: Sight, rights: Vec<i64>, head: i64, now: Time) {
-        let changed = self.sights.last().is_none_or(|last| last.sight != sight);
-        if !changed && self.rights == rights {
-            return;
-        }
-        self.rights = rights;
-        let seq = self.seq;
-        // By these the watcher was told what happened until here.
-        let told = |at: &mut InForce| at.since = at.since.max(seq);
-        match self.sights.as_mut_slice() {
-            [.., before, last] if !changed && before.sight == sight => {
-                told(before);
-                last.since = head;
-            }
-            [.., last] => {
-                told(last);
-                self.sights.push(InForce { sight, since: head, from: now.timestamp_micros() });
-            }
-            [] => self.sights.push(InForce { sight, since: head, from: now.timestamp_micros() }),
-        }
-        if changed {
-            self.comparing = Some(Uuid::max());
-            self.settled = None;
-        } else if self.comparing.is_none() {
-            self.settled = Some(head);
-        }
-    }
-
-    /// The same, but told only up to an event.
-    pub fn up_to(&self, seq: i64) -> Self {
-        Self { seq, ..self.clone() }
-    }
 }
 
 /// The position of somebody who watches from now on.
@@ -193,12 +133,6 @@ async fn stand(tx: &Tx, caller: &Caller) -> Result<()> {
         Some(fence) if !fence::stands(tx, fence).await? => Err(Error::Store(store::Error::Moved)),
         _ => Ok(()),
     }
-}
-
-/// The versions of a caller's rights, by which it shows that they have moved.
-fn versions(caller: &Caller) -> Vec<i64> {
-    let of = |fence: &Fence| [fence.everyone].into_iter().chain(fence.users.iter().map(|(_, own)| *own)).collect();
-    caller.fence().map(of).unwrap_or_default()
 }
 
 /// One step under way.

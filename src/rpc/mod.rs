@@ -165,12 +165,18 @@ impl Pages<'_> {
 }
 
 /// Answers a call that is not about leads: its caller is looked at again before it starts, since nothing else would notice
-/// that what is known of them is stale.
+/// that what is known of them is stale. Where their rights move while it waits, as they do by the same request sent twice, it is
+/// made once more.
 macro_rules! answer {
     ($api:expr, $request:expr, $handler:path) => {{
         let caller = $crate::rpc::caller(&$request)?;
         let caller = $api.resolver.verified(&caller).await.map_err($crate::rpc::status::of)?;
-        let answer = $handler($api, &caller, $request.into_inner()).await;
+        let request = $request.into_inner();
+        let mut answer = $handler($api, &caller, request.clone()).await;
+        if let Err($crate::domain::Error::Store($crate::store::Error::Moved)) = &answer {
+            let caller = $api.resolver.verified(&caller).await.map_err($crate::rpc::status::of)?;
+            answer = $handler($api, &caller, request).await;
+        }
         answer.map(tonic::Response::new).map_err($crate::rpc::status::of)
     }};
 }

@@ -76,6 +76,19 @@ on_both_databases! {
         one_lead_for_all(&t, &[t.admin()]).await;
     }
 
+    /// Each that waits finds that its caller's rights have moved, by the first of them.
+    async fn everyones_rights_are_changed_once_however_many_ask_at_once(t: TestServer) {
+        let admin = t.admin();
+        let settings = Some(Settings { enforce_desks: Some(false), ..Settings::default() });
+        let request = UpdateSettingsRequest { settings, request_id: fresh_id(), ..UpdateSettingsRequest::default() };
+        let calls = (0..16).map(|_| {
+            let request = request.clone();
+            async { admin.permissions().update_settings(request).await.unwrap().into_inner() }
+        });
+        let answers = join_all(calls).await;
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    }
+
     async fn without_an_id_every_request_is_another(t: TestServer) {
         let request = CreateLeadRequest { request_id: String::new(), ..creation("Ana") };
         for made in 1..=2 {
