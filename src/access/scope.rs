@@ -132,6 +132,11 @@ impl<A> LeadScope<A> {
         *self.principal.reach(self.action) == Reach::Complete
     }
 
+    /// Whether leads come into it one by one alone, assigned or given: not by groups, by a pool, or all of them.
+    pub fn reaches_one_by_one(&self) -> bool {
+        *self.principal.reach(self.action) == Reach::Individual { unassigned: false }
+    }
+
     /// Whether a lead that is being made would be covered. It has no grants and no blocks yet.
     pub fn covers_new(&self, assignee: Option<UserId>, group: Option<GroupId>) -> bool {
         let at = Situation {
