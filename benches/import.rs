@@ -11,22 +11,20 @@
 use std::{
     env, fs,
     net::SocketAddr,
-    str::FromStr,
-    sync::Arc,
+    path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
 
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use leadward::{
     proto::{
         ImportLeadsRequest, ImportOptions, ImportOutcome, ImportRow, Lead, lead_service_client::LeadServiceClient,
     },
     server::{ServeConfig, Server},
 };
-use sea_orm::sqlx::{
-    self, AssertSqlSafe, Connection, PgConnection, Row, Sqlite, SqliteConnection, TypeInfo, ValueRef,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous},
-};
+use rusqlite::{params_from_iter, types::Value};
+use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 use tokio::{runtime::Runtime, sync::oneshot};
 use tonic::Request;
@@ -41,22 +39,34 @@ const TARGET: f64 = 0.75;
 
 fn main() {
     let leads = env::var("LEADWARD_ROWS").map_or(100_000, |leads| leads.parse().expect("LEADWARD_ROWS is a number"));
-    let runtime = Runtime::new().unwrap();
-    runtime.block_on(on_sqlite(leads));
-    match env::var("LEADWARD_TEST_POSTGRES_URL") {
-        Ok(url) => runtime.block_on(on_postgres(leads, &url)),
-        Err(_) => println!("PostgreSQL: not measured, LEADWARD_TEST_POSTGRES_URL names none"),
+    let postgres = env::var("LEADWARD_TEST_POSTGRES_URL");
+    // Each in a process of its own, or the memory of the first would be seen in the second.
+    match (env::args().nth(1).as_deref(), postgres) {
+        (Some("sqlite"), _) => Runtime::new().unwrap().block_on(on_sqlite(leads)),
+        (Some("postgres"), Ok(url)) => Runtime::new().unwrap().block_on(on_postgres(leads, &url)),
+        (_, postgres) => {
+            by_itself("sqlite");
+            match postgres {
+                Ok(_) => by_itself("postgres"),
+                Err(_) => println!("PostgreSQL: not measured, LEADWARD_TEST_POSTGRES_URL names none"),
+            }
+        }
     }
+}
+
+fn by_itself(database: &str) {
+    let done = Command::new(env::current_exe().unwrap()).arg(database).status().unwrap();
+    assert!(done.success(), "the part on {database} failed");
 }
 
 async fn on_sqlite(leads: usize) {
     let folder = TempDir::new().unwrap();
-    let url = |name: &str| format!("sqlite://{}?mode=rwc", folder.path().join(name).display());
-    let (imported, beside) = (url("imported.db"), url("beside.db"));
+    let [imported, beside] = ["imported.db", "beside.db"].map(|name| folder.path().join(name));
+    let url = |path: &Path| format!("sqlite://{}?mode=rwc", path.display());
     println!("SQLite, {leads} leads");
-    let import = import(&imported, leads).await;
-    found(&beside).await;
-    let inserts = insert_one_by_one(&imported, &beside).await;
+    let import = import(&url(&imported), leads).await;
+    found(&url(&beside)).await;
+    let inserts = insert_one_by_one(&imported, &beside);
     compare(leads, import, "prepared single inserts", inserts);
 }
 
@@ -183,69 +193,35 @@ async fn copy(from: &str, into: &str) -> Cost {
     clock.stop()
 }
 
-/// A value as SQLite has it.
-enum Cell {
-    Null,
-    Number(i64),
-    Text(String),
-    Bytes(Vec<u8>),
-}
-
-/// Reading what is to be inserted is not counted.
-async fn insert_one_by_one(from: &str, into: &str) -> Cost {
-    let (mut from, mut into) = (connect(from).await, connect(into).await);
+/// Straight into SQLite, without a driver's threads in between. Reading what is to be inserted is not counted.
+fn insert_one_by_one(from: &Path, into: &Path) -> Cost {
+    let (from, into) = (connect(from), connect(into));
     let mut tables = Vec::new();
     for table in TABLES {
-        let sql = AssertSqlSafe(format!("SELECT * FROM {table} ORDER BY 1"));
-        let rows = sqlx::query(sql).fetch(&mut from).map(|row| cells(&row.unwrap()));
-        tables.push((table, rows.collect::<Vec<_>>().await));
+        let mut select = from.prepare(&format!("SELECT * FROM {table} ORDER BY 1")).unwrap();
+        let columns = select.column_count();
+        let rows = select.query_map([], |row| (0..columns).map(|at| row.get::<_, Value>(at)).collect()).unwrap();
+        tables.push((table, columns, rows.collect::<Result<Vec<Vec<Value>>, _>>().unwrap()));
     }
     let clock = Clock::start();
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut into).await.unwrap();
-    for (table, rows) in tables {
-        let columns = vec!["?"; rows[0].len()].join(", ");
-        let sql: Arc<str> = format!("INSERT INTO {table} VALUES ({columns})").into();
+    into.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for (table, columns, rows) in tables {
+        let places = vec!["?"; columns].join(", ");
+        let mut insert = into.prepare(&format!("INSERT INTO {table} VALUES ({places})")).unwrap();
         for row in rows {
-            let mut insert = sqlx::query::<Sqlite>(AssertSqlSafe(Arc::clone(&sql)));
-            for cell in row {
-                insert = match cell {
-                    Cell::Null => insert.bind(None::<i64>),
-                    Cell::Number(number) => insert.bind(number),
-                    Cell::Text(text) => insert.bind(text),
-                    Cell::Bytes(bytes) => insert.bind(bytes),
-                };
-            }
-            insert.execute(&mut into).await.unwrap();
+            insert.execute(params_from_iter(row)).unwrap();
         }
     }
-    sqlx::query("COMMIT").execute(&mut into).await.unwrap();
+    into.execute_batch("COMMIT").unwrap();
     clock.stop()
 }
 
-fn cells(row: &SqliteRow) -> Vec<Cell> {
-    let cell = |at: usize| {
-        let value = row.try_get_raw(at).unwrap();
-        if value.is_null() {
-            return Cell::Null;
-        }
-        match value.type_info().name() {
-            "INTEGER" => Cell::Number(row.get_unchecked(at)),
-            "TEXT" => Cell::Text(row.get_unchecked(at)),
-            _ => Cell::Bytes(row.get_unchecked(at)),
-        }
-    };
-    (0..row.len()).map(cell).collect()
-}
-
 /// As the service connects.
-async fn connect(url: &str) -> SqliteConnection {
-    let options = SqliteConnectOptions::from_str(url)
-        .unwrap()
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .pragma("secure_delete", "on");
-    SqliteConnection::connect_with(&options).await.unwrap()
+fn connect(path: &Path) -> rusqlite::Connection {
+    let db = rusqlite::Connection::open(path).unwrap();
+    let settings = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON";
+    db.execute_batch(settings).unwrap();
+    db
 }
 
 /// What something took.

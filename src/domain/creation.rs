@@ -21,6 +21,9 @@ use crate::{
     },
 };
 
+/// How many rows are judged while those before them are written: some parts of a message, so that neither waits for long.
+const WRITTEN_AT_ONCE: usize = 250;
+
 /// What became of a new lead.
 #[derive(Clone, Debug)]
 pub enum Intake {
@@ -110,12 +113,14 @@ pub async fn take_in(tx: &Tx, caller: &Caller, rows: &[&Row], duplicates: &Dupli
     leads::lock_keys(tx, &keys).await?;
     let existing = leads::existing(tx, &whoever_may_see(), &keys).await?;
     let mut batch = Batch::new(tx, caller, duplicates.policy, existing, &keys).await?;
+    let rows: Vec<(&Row, &Keys)> = rows.iter().copied().zip(&keys).collect();
     let mut answers = Vec::with_capacity(rows.len());
-    for (row, keys) in rows.iter().zip(&keys) {
-        match batch.take(row, keys).await {
-            Err(error @ Error::Store(_)) => return Err(seen_next_time(error)),
-            answer => answers.push(answer),
-        }
+    for some in rows.chunks(WRITTEN_AT_ONCE) {
+        // The database writes the rows before while these are judged.
+        let before = batch.waiting()?;
+        let (written, taken) = tokio::join!(before.write(tx), batch.take_all(some));
+        written.map_err(seen_next_time)?;
+        answers.extend(taken.map_err(seen_next_time)?);
     }
     batch.flush().await.map_err(seen_next_time)?;
     Ok(answers)

@@ -76,17 +76,28 @@ impl Drop for Listener {
 }
 
 async fn fill(store: Store, head: watch::Sender<i64>, listeners: Arc<Listeners>) {
+    let mut heard = true;
     loop {
         if listeners.count.load(Ordering::Relaxed) == 0 {
             listeners.came.notified().await;
         }
         match lead_events::head(&store).await {
             Ok(now) => {
+                if !heard {
+                    tracing::info!("what happens to leads is heard of again");
+                }
+                heard = true;
                 if head.send_if_modified(|known| std::mem::replace(known, now) != now) {
                     tokio::time::sleep(GATHER).await;
                 }
             }
-            Err(error) => tracing::warn!(?error, "what happens to leads is not heard of"),
+            Err(error) => {
+                // Once, however long it lasts.
+                if heard {
+                    tracing::warn!(?error, "what happens to leads is not heard of");
+                }
+                heard = false;
+            }
         }
         tokio::select! {
             () = store.something_happened() => {}

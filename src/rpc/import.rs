@@ -149,6 +149,9 @@ impl Reader {
     /// Where rows are recognised by their numbers, a number says which rows come before it.
     fn ascending(&mut self, rows: &[proto::ImportRow]) -> Result<()> {
         for (at, row) in rows.iter().enumerate() {
+            if row.row_number < 0 {
+                return Err(Error::invalid(format!("rows[{at}].row_number"), "is below 0"));
+            }
             if self.last.is_some_and(|last| row.row_number <= last) {
                 let field = format!("rows[{at}].row_number");
                 return Err(Error::invalid(field, "is not above that of the row before"));

@@ -11,6 +11,35 @@ use super::{Db, Error, Result, Tx};
 /// that stay prepared.
 const ROWS_PER_STATEMENT: usize = 128;
 
+/// An INSERT of many rows, ready to be sent.
+#[derive(Debug)]
+pub struct Insert(Vec<Statement>);
+
+impl Insert {
+    /// Of rows that have all set the same columns, in their order.
+    ///
+    /// # Errors
+    /// Only a bug's: a type of columns that isn't known here.
+    pub(super) fn of<A: ActiveModelTrait>(rows: Vec<A>, backend: DbBackend) -> Result<Self> {
+        let Some(rows) = Rows::of(rows)? else { return Ok(Self(Vec::new())) };
+        match backend {
+            DbBackend::Postgres => Ok(Self(vec![rows.unnested()?])),
+            _ => Ok(Self(rows.listed())),
+        }
+    }
+
+    /// Inserts them.
+    ///
+    /// # Errors
+    /// [`Error::Unique`], [`Error::Reference`], or the database's.
+    pub async fn run(self, tx: &Tx) -> Result<()> {
+        for statement in self.0 {
+            tx.conn().0.execute_raw(statement).await?;
+        }
+        Ok(())
+    }
+}
+
 /// Rows to insert: what each has in each of the columns.
 struct Rows {
     table: &'static str,
@@ -23,12 +52,7 @@ struct Rows {
 /// # Errors
 /// [`Error::Unique`], [`Error::Reference`], or the database's.
 pub(super) async fn insert<A: ActiveModelTrait>(tx: &Tx, rows: Vec<A>) -> Result<()> {
-    let Some(rows) = Rows::of(rows)? else { return Ok(()) };
-    let backend = tx.conn().0.get_database_backend();
-    match backend {
-        DbBackend::Postgres => rows.unnested(tx).await,
-        _ => rows.listed(tx).await,
-    }
+    Insert::of(rows, tx.conn().0.get_database_backend())?.run(tx).await
 }
 
 impl Rows {
@@ -47,12 +71,12 @@ impl Rows {
 
     /// As arrays, one per column: a statement whose size has nothing to do with the number of rows. What is the same in all rows
     /// goes over once.
-    async fn unnested(self, tx: &Tx) -> Result<()> {
+    fn unnested(self) -> Result<Statement> {
         let (mut selected, mut arrays, mut names, mut values) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let columns = quoted(&self.columns);
         for (at, column) in columns.iter().enumerate() {
             let of_column = || self.values.iter().filter_map(move |row| row.get(at));
-            let Some(first) = of_column().next() else { return Ok(()) };
+            let first = of_column().next().ok_or_else(|| bug("there are no rows"))?;
             let kind = kind(first)?;
             let parameter = at + 1;
             // The arrays say how many rows there are, so that there must be one.
@@ -75,22 +99,21 @@ impl Rows {
             arrays.join(", "),
             names.join(", "),
         );
-        tx.conn().0.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, values)).await?;
-        Ok(())
+        Ok(Statement::from_sql_and_values(DbBackend::Postgres, sql, values))
     }
 
-    async fn listed(self, tx: &Tx) -> Result<()> {
-        let conn = tx.conn().0;
+    fn listed(self) -> Vec<Statement> {
         let start = format!("INSERT INTO \"{}\" ({}) VALUES ", self.table, quoted(&self.columns).join(", "));
         let row = format!("({})", vec!["?"; self.columns.len()].join(", "));
         let mut rest = self.values.into_iter();
+        let mut statements = Vec::new();
         while let Some(power) = rest.len().checked_ilog2() {
             let count = ROWS_PER_STATEMENT.min(1 << power);
             let sql = start.clone() + &vec![row.as_str(); count].join(", ");
             let values = rest.by_ref().take(count).flatten();
-            conn.execute_raw(Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)).await?;
+            statements.push(Statement::from_sql_and_values(DbBackend::Sqlite, sql, values));
         }
-        Ok(())
+        statements
     }
 }
 
@@ -145,11 +168,13 @@ fn array<'a>(values: impl Iterator<Item = &'a Value>) -> Result<String> {
 
 fn push_quoted(text: &mut String, value: &str) {
     text.push('"');
-    for character in value.chars() {
-        if matches!(character, '"' | '\\') {
+    for part in value.split_inclusive(['"', '\\']) {
+        let plain = part.trim_end_matches(['"', '\\']);
+        text.push_str(plain);
+        if plain.len() < part.len() {
             text.push('\\');
+            text.push_str(&part[plain.len()..]);
         }
-        text.push(character);
     }
     text.push('"');
 }

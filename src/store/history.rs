@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 
 use super::{
-    Db, Error, Result, Tx, bulk,
+    Db, Error, Result, Tx,
+    bulk::Insert,
     entity::lead_history::{ActiveModel, Column, Entity, Model},
     leads::{Found, Locked},
     micros, micros_of, time, times,
@@ -36,11 +39,19 @@ pub struct Happening {
 /// # Errors
 /// The database's.
 pub async fn append(tx: &Tx, actor: Actor, happenings: Vec<Happening>) -> Result<()> {
+    appending(tx, actor, happenings)?.run(tx).await
+}
+
+/// Makes the INSERT that appends what one actor did.
+///
+/// # Errors
+/// Only a bug's.
+pub fn appending(tx: &Tx, actor: Actor, happenings: Vec<Happening>) -> Result<Insert> {
     let entries = happenings.into_iter().map(|happening| {
         let Happening { lead_id, kind, changes } = happening;
         row(&HistoryEntry { changes, ..entry(tx, actor, lead_id, kind) })
     });
-    bulk::insert(tx, entries.collect::<Result<Vec<_>>>()?).await
+    Insert::of(entries.collect::<Result<Vec<_>>>()?, tx.conn().0.get_database_backend())
 }
 
 /// Appends what one actor did about a lead.

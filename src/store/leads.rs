@@ -309,6 +309,24 @@ pub async fn lock_many<A: Acts>(
     Ok(found)
 }
 
+/// Keeps a lead from being deleted until the transaction ends; false: it is gone.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn hold(tx: &Tx, scope: &LeadScope<Chosen>, id: LeadId) -> Result<bool> {
+    let conn = tx.conn().0;
+    let held: Option<uuid::Uuid> = lead::Entity::find()
+        .select_only()
+        .column(lead::Column::Id)
+        .filter(lead::Column::Id.eq(id.uuid()))
+        .filter(visible::covers(scope, conn.get_database_backend()))
+        .lock(LockType::KeyShare)
+        .into_tuple()
+        .one(&conn)
+        .await?;
+    Ok(held.is_some())
+}
+
 /// Which assignees of some leads may no longer call. Their rows are locked until the transaction ends, in one order: what is
 /// decided on it still holds when it is written.
 ///

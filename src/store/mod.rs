@@ -30,6 +30,7 @@ mod tx;
 pub mod users;
 mod visible;
 pub mod watch;
+mod writer;
 
 use std::{
     fmt,
@@ -41,7 +42,9 @@ use sea_orm::{
 };
 use tokio::sync::Notify;
 
+use self::writer::Writer;
 pub use self::{
+    bulk::Insert,
     error::{Error, Result},
     schema::SchemaStatus,
     tx::{Retryable, Tx},
@@ -54,6 +57,8 @@ pub struct Store {
     read: DatabaseConnection,
     /// The same as `read`, but on SQLite: one connection there, since SQLite has one writer anyway.
     write: DatabaseConnection,
+    /// On SQLite, whose turn it is.
+    writer: Arc<Writer>,
     /// Told whenever a transaction of this process has written events of leads.
     happened: Arc<Notify>,
     /// Whether SQLite's log still holds something that was erased.
@@ -68,7 +73,7 @@ impl fmt::Debug for Store {
 
 impl Store {
     fn over(read: DatabaseConnection, write: DatabaseConnection) -> Self {
-        Self { read, write, happened: Arc::default(), log_holds_erased: Arc::default() }
+        Self { read, write, writer: Arc::default(), happened: Arc::default(), log_holds_erased: Arc::default() }
     }
 
     /// Waits until a transaction of this process has written events of leads.

@@ -9,9 +9,9 @@ use sea_orm::{
 use super::{
     Db, Result, Store, Tx, clock,
     entity::request::{ActiveModel, Column, Entity},
-    micros, sweep,
+    leads, micros, sweep,
 };
-use crate::model::ids::LeadId;
+use crate::{access::scope::LeadScope, model::ids::LeadId};
 
 /// How long an answer is kept.
 const KEPT: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
@@ -66,11 +66,17 @@ pub async fn ask(tx: &Tx, key: &[u8], digest: &[u8]) -> Result<Asked> {
     })
 }
 
-/// Keeps the answer of a request that was made in this transaction.
+/// Keeps the answer of a request that was made in this transaction, unless the lead that it tells of is deleted meanwhile.
 ///
 /// # Errors
 /// The database's.
 pub async fn keep(tx: &Tx, key: &[u8], answer: Vec<u8>, about: Option<LeadId>) -> Result<()> {
+    if let Some(lead) = about {
+        let scope = LeadScope::system("an answer goes with the lead that it tells of, whoever asked");
+        if !leads::hold(tx, &scope, lead).await? {
+            return Err(super::Error::Conflict(None));
+        }
+    }
     let kept = ActiveModel {
         key: Set(key.to_vec()),
         answer: Set(Some(answer)),

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     future::Future,
+    panic::{AssertUnwindSafe, resume_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, Ordering},
@@ -10,9 +11,9 @@ use std::{
     time::Duration,
 };
 
+use futures::FutureExt;
 use sea_orm::{
-    AccessMode, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    AccessMode, DatabaseTransaction, DbBackend, IsolationLevel, TransactionOptions, TransactionTrait,
     sqlx::{self, AssertSqlSafe, Row},
 };
 
@@ -48,6 +49,12 @@ impl fmt::Debug for Tx {
 }
 
 impl Tx {
+    async fn over(inner: DatabaseTransaction) -> Result<Self> {
+        let tx = Self { inner: Arc::new(inner), now: Arc::default(), notes: Arc::default() };
+        tx.read_clock().await?;
+        Ok(tx)
+    }
+
     /// The database's clock when the transaction began, or since it last waited for a lock.
     pub fn now(&self) -> Time {
         time(self.now.load(Ordering::Relaxed)).unwrap_or_default()
@@ -166,26 +173,38 @@ impl Store {
         W: Fn(Tx, Arc<A>) -> F,
         F: Future<Output = Result<T, E>>,
     {
-        let tx = self.begin_on_a_live_connection(kind).await?;
-        let answer = work(tx.clone(), args).await;
-        let commits = answer.is_ok() && kind == Kind::Write;
-        let happened = commits && lead_events::write(&tx).await?;
-        let erased = tx.notes().erased;
-        // Dropping it rolls back; it can only be shared still if `work` kept a handle, and then nothing may be committed.
-        let inner = Arc::into_inner(tx.inner).ok_or(Error::Conflict(None))?;
-        if commits {
-            inner.commit().await.map_err(Error::from)?;
-        } else {
-            inner.rollback().await.map_err(Error::from)?;
+        if kind == Kind::Snapshot || self.write.get_database_backend() == DbBackend::Postgres {
+            let tx = self.begin_on_a_live_connection(kind).await?;
+            let Attempted { inner, commits, left, answer } = attempt(tx, kind, args, work).await?;
+            if let Some(inner) = inner {
+                end(inner, commits).await?;
+            }
+            self.see_to(left).await;
+            return answer;
         }
-        if happened {
+        let turn = self.writer.turn().await;
+        let attempting = async {
+            let tx = Tx::over(turn.begin(&self.write).await?).await?;
+            attempt(tx, kind, args, work).await
+        };
+        // Others wait for the end of this turn, however it ends.
+        let mut attempted = AssertUnwindSafe(attempting).catch_unwind().await;
+        if let Some(committed) = turn.end(attempted.as_mut().ok().and_then(|ran| ran.as_mut().ok())).await? {
+            self.see_to(committed.left).await;
+            committed.tell();
+        }
+        attempted.unwrap_or_else(|panic| resume_unwind(panic))?.answer
+    }
+
+    /// Does what a commit has left to be done.
+    async fn see_to(&self, left: Left) {
+        if left.happened {
             self.happened.notify_waiters();
         }
-        if commits && erased && self.write.get_database_backend() == DbBackend::Sqlite {
+        if left.erased && self.write.get_database_backend() == DbBackend::Sqlite {
             self.log_holds_erased.store(true, Ordering::Relaxed);
             self.overwrite_log().await;
         }
-        answer
     }
 
     /// What was erased from SQLite's file is still in its write-ahead log until that is taken over and cut off. Where a long read is in
@@ -230,13 +249,54 @@ impl Store {
 
     async fn begin(&self, kind: Kind) -> Result<Tx> {
         let (pool, options) = match kind {
-            Kind::Write | Kind::DryRun => (&self.write, writing()),
+            Kind::Write | Kind::DryRun => (&self.write, TransactionOptions::default()),
             Kind::Snapshot => (&self.read, reading(self.read.get_database_backend())),
         };
-        let inner = Arc::new(pool.begin_with_options(options).await?);
-        let tx = Tx { inner, now: Arc::default(), notes: Arc::default() };
-        tx.read_clock().await?;
-        Ok(tx)
+        Tx::over(pool.begin_with_options(options).await?).await
+    }
+}
+
+/// What came of some work in a transaction that is still open.
+pub(super) struct Attempted<R> {
+    /// None once it is ended.
+    pub inner: Option<DatabaseTransaction>,
+    pub commits: bool,
+    pub left: Left,
+    pub answer: R,
+}
+
+async fn attempt<A, T, E, W, F>(tx: Tx, kind: Kind, args: Arc<A>, work: &W) -> Result<Attempted<Result<T, E>>, E>
+where
+    E: From<Error>,
+    W: Fn(Tx, Arc<A>) -> F,
+    F: Future<Output = Result<T, E>>,
+{
+    let answer = work(tx.clone(), args).await;
+    let commits = answer.is_ok() && kind == Kind::Write;
+    let happened = commits && lead_events::write(&tx).await?;
+    let erased = commits && tx.notes().erased;
+    // Dropping it rolls back; it can only be shared still if `work` kept a handle, and then nothing may be committed.
+    let inner = Arc::into_inner(tx.inner).ok_or(Error::Conflict(None))?;
+    Ok(Attempted { inner: Some(inner), commits, left: Left { happened, erased }, answer })
+}
+
+async fn end(inner: DatabaseTransaction, commits: bool) -> Result<()> {
+    let ended = if commits { inner.commit().await } else { inner.rollback().await };
+    Ok(ended?)
+}
+
+/// What a commit leaves to be done.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Left {
+    /// Those who wait for events are to be told.
+    happened: bool,
+    /// SQLite's log is to be overwritten.
+    erased: bool,
+}
+
+impl Left {
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { happened: self.happened || other.happened, erased: self.erased || other.erased }
     }
 }
 
@@ -245,14 +305,6 @@ enum Kind {
     Write,
     DryRun,
     Snapshot,
-}
-
-/// IMMEDIATE on SQLite: a transaction that starts by reading can't become a writer once another has written.
-fn writing() -> TransactionOptions {
-    TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    }
 }
 
 /// On SQLite every transaction reads one state.

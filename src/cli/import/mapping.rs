@@ -205,7 +205,7 @@ impl Translation {
 
     fn value(&self, key: &str) -> Result<String, String> {
         let value = self.values.get(key).cloned();
-        value.ok_or_else(|| format!("no {} for {} in {}", self.column, shown(key), self.file))
+        value.ok_or_else(|| format!("no {} for {} in {}", self.column.escape_debug(), shown(key), self.file))
     }
 }
 
@@ -246,7 +246,7 @@ impl Mapping {
                 "{} can't be imported so:\n  {}\ncolumns: {}\nfields: {}, attributes.NAME",
                 args.file.display(),
                 faults.join("\n  "),
-                columns.join(", "),
+                columns.iter().map(|column| column.escape_debug().to_string()).collect::<Vec<_>>().join(", "),
                 fields.join(", "),
             );
         }

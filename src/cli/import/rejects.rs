@@ -69,6 +69,9 @@ impl Rejects {
             rejects.other_columns = earlier.as_ref().is_some_and(|earlier| !earlier.fits());
             rejects.earlier = earlier.filter(Listed::fits);
         }
+        // Found out now, not with the first reject of many rows.
+        files::create(&rejects.partial).with_context(|| format!("can't write {}", rejects.partial.display()))?;
+        files::remove(&rejects.partial).with_context(|| format!("can't remove {}", rejects.partial.display()))?;
         Ok(rejects)
     }
 

@@ -23,7 +23,7 @@ use crate::{
         settings::Settings,
     },
     store::{
-        self, Tx, groups,
+        self, Insert, Tx, groups,
         history::Happening,
         leads::{self, Existing, Keys, Locked, NewRow, Reached},
         principals, settings, users,
@@ -63,6 +63,20 @@ pub(super) struct Batch<'a> {
     stages: HashMap<String, (EntryId, String)>,
     inserts: Vec<NewRow>,
     happenings: Vec<Happening>,
+}
+
+/// New leads and their history, ready to be written.
+pub(super) struct Waiting {
+    leads: Insert,
+    history: Insert,
+}
+
+impl Waiting {
+    pub(super) async fn write(self, tx: &Tx) -> Result<()> {
+        self.leads.run(tx).await?;
+        self.history.run(tx).await?;
+        Ok(())
+    }
 }
 
 impl<'a> Batch<'a> {
@@ -162,11 +176,31 @@ impl<'a> Batch<'a> {
         Error::DuplicateLead(same.iter().find(|(id, _)| self.viewed.contains_key(id)).copied())
     }
 
+    /// Takes some of those rows, one after the other. Only what concerns all rows is an error.
+    pub(super) async fn take_all(&mut self, rows: &[(&Row, &Keys)]) -> Result<Vec<Result<Intake>>> {
+        let mut answers = Vec::with_capacity(rows.len());
+        for (row, keys) in rows {
+            match self.take(row, keys).await {
+                Err(error @ Error::Store(_)) => return Err(error),
+                answer => answers.push(answer),
+            }
+            // What the rows before left to be written goes on meanwhile.
+            tokio::task::yield_now().await;
+        }
+        Ok(answers)
+    }
+
+    /// What waits to be written, ready for it.
+    pub(super) fn waiting(&mut self) -> Result<Waiting> {
+        let leads = leads::insert_many(self.tx, &self.edit, &std::mem::take(&mut self.inserts))?;
+        let history = store::history::appending(self.tx, self.caller.actor(), std::mem::take(&mut self.happenings))?;
+        Ok(Waiting { leads, history })
+    }
+
     /// Writes what waits.
     pub(super) async fn flush(&mut self) -> Result<()> {
-        leads::insert_many(self.tx, &self.edit, &std::mem::take(&mut self.inserts)).await?;
-        store::history::append(self.tx, self.caller.actor(), std::mem::take(&mut self.happenings)).await?;
-        Ok(())
+        let waiting = self.waiting()?;
+        waiting.write(self.tx).await
     }
 
     async fn look_up(&mut self, row: &Row) -> Result<NewLead> {

@@ -1,6 +1,6 @@
 //! New leads, many at a time.
 
-use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
 use super::write::fields;
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
         lead::Lead,
         lead_event::{LeadEvent, LeadEventKind},
     },
-    store::{Error, Result, Tx, bulk, entity::lead, lead_events, micros},
+    store::{Db, Error, Result, Tx, bulk::Insert, entity::lead, lead_events, micros},
 };
 
 /// A lead to insert.
@@ -22,20 +22,20 @@ pub struct NewRow {
     pub stage: Option<EntryId>,
 }
 
-/// Inserts leads that lie in their creator's EDIT scope.
+/// Makes the INSERT of leads that lie in their creator's EDIT scope. Run, it answers [`Error::Unique`] for an external ID that is taken.
 ///
 /// # Errors
-/// [`Error::OutOfScope`] where one doesn't; [`Error::Unique`] for an external ID that is taken; or the database's.
-pub async fn insert_many(tx: &Tx, creator: &LeadScope<Edit>, new: &[NewRow]) -> Result<()> {
+/// [`Error::OutOfScope`] where one doesn't.
+pub fn insert_many(tx: &Tx, creator: &LeadScope<Edit>, new: &[NewRow]) -> Result<Insert> {
     if !new.iter().all(|new| creator.covers_new(new.lead.assignee_id, new.lead.group_id)) {
         return Err(Error::OutOfScope);
     }
-    bulk::insert(tx, new.iter().map(row).collect::<Result<Vec<_>>>()?).await?;
+    let insert = Insert::of(new.iter().map(row).collect::<Result<Vec<_>>>()?, tx.conn().0.get_database_backend())?;
     for new in new {
         let (lead_id, kind) = (new.lead.id, LeadEventKind::Created);
         lead_events::note(tx, LeadEvent { lead_id, kind, was: None, rows: Default::default() });
     }
-    Ok(())
+    Ok(insert)
 }
 
 fn row(new: &NewRow) -> Result<lead::ActiveModel> {

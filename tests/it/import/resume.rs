@@ -215,6 +215,7 @@ on_both_databases! {
         for (parts, fault) in [
             (vec![rows([1, 2, 2])], "rows[2].row_number"),
             (vec![rows([4, 3])], "rows[1].row_number"),
+            (vec![rows([-1, 0])], "rows[0].row_number"),
             (vec![vec![bad_row(4)], rows([4])], "rows[0].row_number"),
         ] {
             let name = format!("import of {}", parts.len());
