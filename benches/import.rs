@@ -34,7 +34,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const ROWS_OF_A_MESSAGE: usize = 1000;
 /// In the order in which their rows refer to each other.
-const TABLES: [&str; 3] = ["leads", "lead_history", "lead_events"];
+const TABLES: [&str; 4] = ["leads", "lead_search", "lead_history", "lead_events"];
 const TARGET: f64 = 0.75;
 
 fn main() {

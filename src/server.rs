@@ -27,6 +27,7 @@ use crate::{
         FILE_DESCRIPTOR_SET, assignment_service_server::AssignmentServiceServer,
         directory_service_server::DirectoryServiceServer, lead_service_server::LeadServiceServer,
         order_service_server::OrderServiceServer, permission_service_server::PermissionServiceServer,
+        report_service_server::ReportServiceServer,
     },
     query::page_token::PageTokens,
     rpc::{
@@ -162,7 +163,8 @@ impl Server {
             .add_service(limited!(PermissionServiceServer::new(api.clone())))
             .add_service(limited!(AssignmentServiceServer::new(api.clone())))
             .add_service(limited!(DirectoryServiceServer::new(api.clone())))
-            .add_service(limited!(OrderServiceServer::new(api)))
+            .add_service(limited!(OrderServiceServer::new(api.clone())))
+            .add_service(limited!(ReportServiceServer::new(api)))
             .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), async move {
                 stop.await;
                 set_health(&health_reporter, ServingStatus::NotServing).await;
@@ -198,6 +200,7 @@ async fn set_health(reporter: &HealthReporter, status: ServingStatus) {
         AssignmentServiceServer::<Api>::NAME,
         DirectoryServiceServer::<Api>::NAME,
         OrderServiceServer::<Api>::NAME,
+        ReportServiceServer::<Api>::NAME,
     ] {
         reporter.set_service_status(service, status).await;
     }

@@ -1,7 +1,13 @@
-//! `leadward serve --demo`: a small company to try things on, made through the same API as any other.
+//! Companies to try things on: `leadward serve --demo` makes a small one, through the same API as any other; `leadward demo` one of any
+//! size, straight into the database.
 
 mod api;
 mod company;
+mod crowd;
+mod dice;
+mod fill;
+mod readers;
+mod words;
 
 use std::net::SocketAddr;
 
@@ -10,6 +16,10 @@ use anyhow::Context;
 use self::{
     api::{Api, Ids, id_of},
     company::{Employee, GRANTED_LEAD, GRANTED_TO, MANAGER, SEES_THE_GROUP, STAFF, rows},
+};
+pub use self::{
+    fill::{Args, fill, run},
+    readers::{READERS, Reader},
 };
 
 /// Somebody whom the demo can be tried as.

@@ -1,7 +1,6 @@
 //! `leadward export`: leads as a file, through ExportLeads of any server.
 
 mod names;
-mod output;
 mod sheet;
 mod source;
 
@@ -12,12 +11,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use self::{
     names::Names,
-    output::{Output, ReaderGone},
     sheet::{Field, IMPORTABLE, Sheet},
     source::Source,
 };
 use super::{
     format::Format,
+    output::{Output, ReaderGone},
     remote::{Remote, unless_interrupted},
 };
 use crate::proto::LeadState;

@@ -6,7 +6,10 @@ mod files;
 mod format;
 pub mod import;
 mod migrate;
+mod output;
 mod remote;
+pub mod report;
+mod resumed;
 mod serve;
 mod token;
 
@@ -36,6 +39,8 @@ enum Command {
     // Described where their arguments are, at length.
     Import(Box<import::Args>),
     Export(Box<export::Args>),
+    Report(Box<report::Args>),
+    Demo(demo::Args),
     /// Makes a new API token for a user, straight in the database.
     Token(token::Args),
 }
@@ -59,6 +64,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Migrate(args) => migrate::run(args).await,
         Command::Import(args) => import::run(*args).await,
         Command::Export(args) => export::run(*args).await,
+        Command::Report(args) => report::run(*args).await,
+        Command::Demo(args) => demo::run(args).await,
         Command::Token(args) => token::run(args).await,
     }
 }

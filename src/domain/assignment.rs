@@ -3,13 +3,14 @@
 use super::{
     Error, Ineligible, Resource, Result, audit, history,
     leads::{lock, still_reached},
+    queries::{self, Query},
 };
 use crate::{
     access::{
         Caller,
         paths::paths,
         policy::{Facts, Principal, Reach},
-        scope::{Assign, LeadScope, View},
+        scope::{Assign, LeadScope},
     },
     model::{
         Time,
@@ -17,14 +18,15 @@ use crate::{
         ids::{LeadId, UserId},
         lead::{Lead, LeadKind, LeadState},
         lead_access::{AccessKind, AccessRow, GrantMode, Path},
-        page::{Page, Paged},
         permission::{Action, Capability, RevocationPolicy},
         permission_change::PermissionChangeKind,
         settings::Settings,
         user::{Desk, UserState},
     },
+    query::order::Order,
     store::{
         Store, Tx, lead_access,
+        lead_list::{Slice, Sliced},
         leads::{self, Locked},
         principals, settings, users,
     },
@@ -193,7 +195,7 @@ pub(super) fn eligible(facts: &Facts, lead: &Lead, settings: &Settings, open: u6
     }
 }
 
-/// A page of a user's assigned leads that the caller may view.
+/// A part of a user's assigned leads that the caller may view.
 ///
 /// # Errors
 /// CAPABILITY_REQUIRED for another's, RESOURCE_NOT_FOUND.
@@ -201,13 +203,14 @@ pub async fn assigned_leads(
     store: &Store,
     caller: &Caller,
     user_id: UserId,
-    states: &[LeadState],
-    page: &Page,
-) -> Result<Paged<Lead>> {
+    query: Query,
+    order: &Order,
+    slice: &Slice,
+) -> Result<Sliced<Lead>> {
     if user_id != caller.id() {
         caller.require_directory()?;
         users::get(store, user_id).await?.ok_or(Error::NotFound(Resource::User))?;
     }
-    let states = if states.is_empty() { &[LeadState::Active, LeadState::Resolved] } else { states };
-    Ok(leads::assigned_to(store, &caller.scope::<View>(), user_id, states, page).await?)
+    let query = Query { filter: queries::assigned_to(user_id).and(query.filter), ..query };
+    queries::list(store, caller, &query, order, slice).await
 }

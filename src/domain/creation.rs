@@ -2,7 +2,7 @@
 
 mod batch;
 
-use self::batch::Batch;
+use self::batch::{Batch, Waiting};
 use super::{Error, Result};
 use crate::{
     access::{
@@ -21,8 +21,10 @@ use crate::{
     },
 };
 
-/// How many rows are judged while those before them are written: some parts of a message, so that neither waits for long.
-const WRITTEN_AT_ONCE: usize = 250;
+/// How many rows are written at once at first, and how many times as many after each time: judging a row takes less time than writing one,
+/// and so the database hardly waits for the first.
+const WRITTEN_FIRST: usize = 40;
+const GROWTH: usize = 3;
 
 /// What became of a new lead.
 #[derive(Clone, Debug)]
@@ -114,15 +116,19 @@ pub async fn take_in(tx: &Tx, caller: &Caller, rows: &[&Row], duplicates: &Dupli
     let existing = leads::existing(tx, &whoever_may_see(), &keys).await?;
     let mut batch = Batch::new(tx, caller, duplicates.policy, existing, &keys).await?;
     let rows: Vec<(&Row, &Keys)> = rows.iter().copied().zip(&keys).collect();
-    let mut answers = Vec::with_capacity(rows.len());
-    for some in rows.chunks(WRITTEN_AT_ONCE) {
-        // The database writes the rows before while these are judged.
-        let before = batch.waiting()?;
+    let (mut answers, mut before) = (Vec::with_capacity(rows.len()), Waiting::default());
+    let (mut rest, mut at_once) = (rows.as_slice(), WRITTEN_FIRST);
+    while !rest.is_empty() {
+        let (some, later) = rest.split_at(at_once.min(rest.len()));
+        (rest, at_once) = (later, at_once * GROWTH);
+        // The database writes the rows before while these are judged and made ready.
         let (written, taken) = tokio::join!(before.write(tx), batch.take_all(some));
         written.map_err(seen_next_time)?;
-        answers.extend(taken.map_err(seen_next_time)?);
+        let (taken, waiting) = taken.map_err(seen_next_time)?;
+        answers.extend(taken);
+        before = waiting;
     }
-    batch.flush().await.map_err(seen_next_time)?;
+    before.write(tx).await.map_err(seen_next_time)?;
     Ok(answers)
 }
 

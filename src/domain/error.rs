@@ -38,6 +38,8 @@ pub enum Resource {
     PickListEntry,
     /// An order.
     Order,
+    /// A saved view.
+    SavedView,
 }
 
 /// Why an assignee can't take a lead.
@@ -77,6 +79,9 @@ pub enum Error {
     /// The call needs a role.
     #[error("this call needs the role {} or one above", .0.word())]
     RoleRequired(Role),
+    /// The saved view is somebody else's.
+    #[error("only its owner or an administrator can change this saved view")]
+    NotOwner,
     /// The no-escalation rule.
     #[error("{}", escalation_text(.0))]
     Escalation(Escalation),
@@ -199,6 +204,7 @@ impl Resource {
             Self::ApiToken => "API token",
             Self::PickListEntry => "pick list entry",
             Self::Order => "order",
+            Self::SavedView => "saved view",
         }
     }
 
@@ -211,6 +217,7 @@ impl Resource {
             Self::ApiToken => "leadward.v1.ApiToken",
             Self::PickListEntry => "leadward.v1.PickListEntry",
             Self::Order => "leadward.v1.Order",
+            Self::SavedView => "leadward.v1.SavedView",
         }
     }
 }

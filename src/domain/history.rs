@@ -34,10 +34,7 @@ pub async fn list(
     kinds: Vec<HistoryKind>,
     page: &Page,
 ) -> Result<Paged<HistoryEntry>> {
-    let hidden: &[HistoryKind] = match caller.order_visibility {
-        OrderVisibility::All => &[],
-        OrderVisibility::PartialOnly => HistoryKind::OF_ORDERS,
-    };
+    let hidden = hidden_from(caller);
     store
         .snapshot((caller.scope::<View>(), kinds, *page), move |tx, args| async move {
             let (scope, kinds, page) = &*args;
@@ -45,6 +42,14 @@ pub async fn list(
             Ok(history::list(&tx, &lead, kinds, hidden, page).await?)
         })
         .await
+}
+
+/// Of which kinds the caller sees no entries.
+pub(super) fn hidden_from(caller: &Caller) -> &'static [HistoryKind] {
+    match caller.order_visibility {
+        OrderVisibility::All => &[],
+        OrderVisibility::PartialOnly => HistoryKind::OF_ORDERS,
+    }
 }
 
 /// Adds a call, an e-mail or a note.

@@ -13,7 +13,6 @@ use crate::{
         history::HistoryKind,
         ids::LeadId,
         lead::{DeletionReason, Lead, LeadPatch, LeadState, MatchKey},
-        page::{Page, Paged},
         permission::Action,
         pick_list::PickList,
     },
@@ -40,25 +39,6 @@ pub async fn get(store: &Store, caller: &Caller, id: LeadId) -> Result<Lead> {
 pub async fn get_many(store: &Store, caller: &Caller, ids: &[LeadId]) -> Result<HashMap<LeadId, Lead>> {
     let found = leads::get_many(store, &caller.scope::<View>(), ids).await?;
     Ok(found.into_iter().map(|found| (found.lead().id, found.into_lead())).collect())
-}
-
-/// A page of the leads on which the caller may do an action.
-///
-/// # Errors
-/// The database's.
-pub async fn list(
-    store: &Store,
-    caller: &Caller,
-    action: Action,
-    states: &[LeadState],
-    page: &Page,
-) -> Result<Paged<Lead>> {
-    let default: &[LeadState] = match action {
-        Action::Retrieve => &[LeadState::Discarded],
-        _ => &[LeadState::Active, LeadState::Resolved],
-    };
-    let states = if states.is_empty() { default } else { states };
-    Ok(leads::list(store, &caller.scope_to(action), states, page).await?)
 }
 
 /// Changes fields. Answers with the lead where the caller still reaches it.

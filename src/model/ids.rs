@@ -111,3 +111,7 @@ id!(
     /// A permission change's.
     PermissionChangeId
 );
+id!(
+    /// A saved view's.
+    SavedViewId
+);

@@ -47,6 +47,8 @@ pub enum LeadKind {
     Client,
 }
 
+words!(LeadKind { Lead = "LEAD", Registration = "REGISTRATION", Client = "CLIENT" });
+
 impl LeadKind {
     /// The kind that the two times make.
     pub fn of(register_time: Option<Time>, first_deposit_time: Option<Time>) -> Self {

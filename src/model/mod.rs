@@ -13,6 +13,7 @@ pub mod page;
 pub mod permission;
 pub mod permission_change;
 pub mod pick_list;
+pub mod report;
 pub mod settings;
 pub mod user;
 

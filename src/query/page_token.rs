@@ -7,7 +7,6 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
-use uuid::Uuid;
 
 use crate::model::ids::UserId;
 
@@ -46,18 +45,8 @@ impl PageTokens {
         Self { cipher: XChaCha20Poly1305::new(key.into()) }
     }
 
-    /// The token for the page after a row; none where there is no randomness to be had.
-    pub fn seal(&self, binding: &Binding, after: Uuid) -> Option<String> {
-        self.seal_bytes(binding, after.as_bytes())
-    }
-
-    /// The row after which a token's page begins; none for a token of another caller, method, arguments or maker.
-    pub fn open(&self, binding: &Binding, token: &str) -> Option<Uuid> {
-        Uuid::from_slice(&self.open_bytes(binding, token)?).ok()
-    }
-
-    /// The token for any place; none where there is no randomness to be had.
-    pub fn seal_bytes(&self, binding: &Binding, place: &[u8]) -> Option<String> {
+    /// The token for a place; none where there is no randomness to be had.
+    pub fn seal(&self, binding: &Binding, place: &[u8]) -> Option<String> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).ok()?;
         let payload = Payload { msg: place, aad: &binding.0 };
@@ -66,7 +55,7 @@ impl PageTokens {
     }
 
     /// The place of a token; none for a token of another caller, method, arguments or maker.
-    pub fn open_bytes(&self, binding: &Binding, token: &str) -> Option<Vec<u8>> {
+    pub fn open(&self, binding: &Binding, token: &str) -> Option<Vec<u8>> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE)?;
         let nonce: [u8; NONCE] = nonce.try_into().ok()?;

@@ -11,11 +11,11 @@ use crate::{
     domain::{
         Result,
         assignment::{self, Assignment},
-        lead_access, leads,
+        lead_access, leads, queries,
     },
     model::{
         ids::{LeadId, UserId},
-        permission::Capability,
+        permission::{Action, Capability},
     },
     proto::{self, assignment_service_server::AssignmentService},
 };
@@ -154,11 +154,15 @@ async fn list_assigned(
     let mut faults = Faults::default();
     let user_id = faults.optional_id("user_id", &request.user_id).unwrap_or(caller.id());
     let states = faults.states(&request.states);
+    let mask = faults.read_mask(request.read_mask.take());
+    let order = faults.found(queries::order(&request.order_by))?;
+    let query = faults.found(queries::query(&api.store, caller, Action::View, states, &request.filter).await)?;
     let paging = faults.paging(&mut request);
-    faults.unless(Some(()))?;
-    let (page, pages) = api.page(caller, &paging)?;
-    let paged = assignment::assigned_leads(&api.store, caller, user_id, &states, &page).await?;
-    let (leads, next_page_token) = pages.fill(paged, |lead| lead.id.uuid(), convert::lead)?;
+    let (query, order) = faults.unless(query.zip(order))?;
+    let (slice, pages) = api.slice(caller, &paging)?;
+    let sliced = assignment::assigned_leads(&api.store, caller, user_id, query, &order, &slice).await?;
+    let sent = |lead| mask.of(convert::lead(lead));
+    let (leads, next_page_token) = pages.fill_slice(sliced, |lead| order.place(lead), sent)?;
     Ok(proto::ListAssignedLeadsResponse { leads, next_page_token })
 }
 

@@ -8,11 +8,13 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{
     Api, answer, answer_fenced, caller,
     convert::{self, Faults},
-    export, import, pick_lists, status, watch,
+    export, import,
+    parts::Parts,
+    pick_lists, status, watch,
 };
 use crate::{
     access::Caller,
-    domain::{Error, Result, creation, history, leads, tombstones},
+    domain::{Error, Result, creation, history, leads, queries, tombstones},
     model::{ids::LeadId, permission::Capability},
     proto::{self, lead_result, lead_service_server::LeadService},
 };
@@ -45,6 +47,13 @@ impl LeadService for Api {
         request: Request<proto::ListLeadsRequest>,
     ) -> Result<Response<proto::ListLeadsResponse>, Status> {
         answer_fenced!(self, request, list)
+    }
+
+    async fn count_leads(
+        &self,
+        request: Request<proto::CountLeadsRequest>,
+    ) -> Result<Response<proto::CountLeadsResponse>, Status> {
+        answer_fenced!(self, request, count)
     }
 
     async fn update_lead(
@@ -149,12 +158,12 @@ impl LeadService for Api {
         Ok(Response::new(import::run(self.clone(), caller, request.into_inner())))
     }
 
-    type ExportLeadsStream = export::Parts;
+    type ExportLeadsStream = Parts<proto::ExportLeadsResponse>;
 
     async fn export_leads(
         &self,
         request: Request<proto::ExportLeadsRequest>,
-    ) -> Result<Response<export::Parts>, Status> {
+    ) -> Result<Response<Self::ExportLeadsStream>, Status> {
         export::run(self, request).await
     }
 
@@ -214,12 +223,27 @@ async fn list(api: &Api, caller: &Caller, mut request: proto::ListLeadsRequest) 
     let mut faults = Faults::default();
     let action = faults.action(request.action);
     let states = faults.states(&request.states);
+    let mask = faults.read_mask(request.read_mask.take());
+    let order = faults.found(queries::order(&request.order_by))?;
+    let query = faults.found(queries::query(&api.store, caller, action, states, &request.filter).await)?;
     let paging = faults.paging(&mut request);
-    faults.unless(Some(()))?;
-    let (page, pages) = api.page(caller, &paging)?;
-    let paged = leads::list(&api.store, caller, action, &states, &page).await?;
-    let (leads, next_page_token) = pages.fill(paged, |lead| lead.id.uuid(), convert::lead)?;
+    let (query, order) = faults.unless(query.zip(order))?;
+    let (slice, pages) = api.slice(caller, &paging)?;
+    let sliced = queries::list(&api.store, caller, &query, &order, &slice).await?;
+    let sent = |lead| mask.of(convert::lead(lead));
+    let (leads, next_page_token) = pages.fill_slice(sliced, |lead| order.place(lead), sent)?;
     Ok(proto::ListLeadsResponse { leads, next_page_token })
+}
+
+async fn count(api: &Api, caller: &Caller, request: proto::CountLeadsRequest) -> Result<proto::CountLeadsResponse> {
+    let mut faults = Faults::default();
+    let action = faults.action(request.action);
+    let states = faults.states(&request.states);
+    let cap = faults.max_count(request.max_count);
+    let facets = faults.facets(&request.facets);
+    let query = faults.found(queries::query(&api.store, caller, action, states, &request.filter).await)?;
+    let query = faults.unless(query)?;
+    Ok(convert::counted(queries::count(&api.store, caller, &query, cap, &facets).await?))
 }
 
 async fn list_deleted(

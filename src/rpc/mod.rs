@@ -9,8 +9,10 @@ mod import;
 mod lead;
 mod once;
 mod order;
+mod parts;
 mod permission;
 mod pick_lists;
+mod report;
 pub mod request_id;
 pub mod status;
 mod watch;
@@ -27,8 +29,14 @@ use crate::{
     domain::{Error, Result},
     model::page::{Page, Paged},
     proto,
-    query::page_token::{Binding, PageTokens},
-    store::{self, Store},
+    query::{
+        order::Cursor,
+        page_token::{Binding, PageTokens},
+    },
+    store::{
+        self, Store,
+        lead_list::{Slice, Sliced},
+    },
 };
 
 /// What every service stands on.
@@ -48,22 +56,64 @@ impl Api {
 
     /// The page that a list request asks for.
     fn page(&self, caller: &Caller, paging: &Paging) -> Result<(Page, Pages<'_>)> {
-        let Paging { size, token, method, arguments } = paging;
+        let (after, pages) = self.place(caller, paging)?;
+        Ok((Page { size: paging.size, after }, pages))
+    }
+
+    /// The page that a request for leads in an order of its own asks for.
+    fn slice(&self, caller: &Caller, paging: &Paging) -> Result<(Slice, Pages<'_>)> {
+        let (after, pages) = self.place(caller, paging)?;
+        Ok((Slice { size: paging.size, after }, pages))
+    }
+
+    fn place<P: Place>(&self, caller: &Caller, paging: &Paging) -> Result<(Option<P>, Pages<'_>)> {
+        let Paging { size: _, token, method, arguments } = paging;
         let binding = Binding::new(caller.id(), method, arguments);
+        let place = |token| P::read(&self.page_tokens.open(&binding, token)?);
         let after = match token.as_str() {
             "" => None,
-            token => Some(self.page_tokens.open(&binding, token).ok_or(Error::InvalidPageToken)?),
+            token => Some(place(token).ok_or(Error::InvalidPageToken)?),
         };
-        Ok((Page { size: *size, after }, Pages { tokens: &self.page_tokens, binding }))
+        Ok((after, Pages { tokens: &self.page_tokens, binding }))
     }
 }
 
-/// A request for one page of a list.
+/// Where a page ended, as its token keeps it.
+trait Place: Sized {
+    fn bytes(&self) -> Vec<u8>;
+
+    /// None for what isn't a place in this kind of list.
+    fn read(bytes: &[u8]) -> Option<Self>;
+}
+
+impl Place for Uuid {
+    fn bytes(&self) -> Vec<u8> {
+        self.as_bytes().to_vec()
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        Self::from_slice(bytes).ok()
+    }
+}
+
+impl Place for Cursor {
+    fn bytes(&self) -> Vec<u8> {
+        self.to_bytes()
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        Self::from_bytes(bytes)
+    }
+}
+
+/// A request for one page of a list. A handler takes out first what the next page may be asked for otherwise (`read_mask`), then the
+/// paging; then [`Api::page`] and [`Pages::fill`] are for lists by ID, and [`Api::slice`] and [`Pages::fill_slice`] for leads by an
+/// [`Order`](crate::query::order::Order). What the request still says, filter and order among it, is what its page tokens are bound to.
 trait Listing: Message {
     /// The call's name.
     const METHOD: &'static str;
 
-    /// Takes page size and token out; what stays is what page tokens are bound to.
+    /// Takes page size and token out.
     fn take_paging(&mut self) -> (i32, String);
 }
 
@@ -92,6 +142,11 @@ listing! {
     "ListUsers" = proto::ListUsersRequest,
     "ListGroups" = proto::ListGroupsRequest,
     "ListApiTokens" = proto::ListApiTokensRequest,
+    "RunAllLeadsReport" = proto::RunAllLeadsReportRequest,
+    "ListMyLeads" = proto::ListMyLeadsRequest,
+    "GetAgentReport" = proto::GetAgentReportRequest,
+    "ListOrderDetails" = proto::ListOrderDetailsRequest,
+    "ListSavedViews" = proto::ListSavedViewsRequest,
 }
 
 /// What a list request says of its page.
@@ -129,19 +184,39 @@ struct Pages<'a> {
 }
 
 impl Pages<'_> {
-    /// A page's messages and the token of the next: cut short where the messages would outgrow what clients take.
+    /// A page's messages and the token of the next.
     fn fill<T, M: Message>(
         &self,
         paged: Paged<T>,
         key: impl Fn(&T) -> Uuid,
         message: impl Fn(T) -> M,
     ) -> Result<(Vec<M>, String)> {
-        let mut messages = Vec::with_capacity(paged.rows.len());
+        self.fit(paged.rows, paged.next, key, message)
+    }
+
+    /// A slice's messages and the token of the next.
+    fn fill_slice<T, M: Message>(
+        &self,
+        sliced: Sliced<T>,
+        cursor: impl Fn(&T) -> Cursor,
+        message: impl Fn(T) -> M,
+    ) -> Result<(Vec<M>, String)> {
+        self.fit(sliced.rows, sliced.next, cursor, message)
+    }
+
+    /// Cut short where the messages would outgrow what clients take.
+    fn fit<T, M: Message, P: Place>(
+        &self,
+        rows: Vec<T>,
+        mut next: Option<P>,
+        place: impl Fn(&T) -> P,
+        message: impl Fn(T) -> M,
+    ) -> Result<(Vec<M>, String)> {
+        let mut messages = Vec::with_capacity(rows.len());
         let mut room = LARGEST_PAGE;
         let mut last = None;
-        let mut next = paged.next;
-        for row in paged.rows {
-            let at = key(&row);
+        for row in rows {
+            let at = place(&row);
             let message = message(row);
             match room.checked_sub(message.encoded_len()) {
                 // A row that is larger than a page is a page of its own.
@@ -157,9 +232,9 @@ impl Pages<'_> {
         Ok((messages, self.token(next)?))
     }
 
-    fn token(&self, next: Option<Uuid>) -> Result<String> {
+    fn token<P: Place>(&self, next: Option<P>) -> Result<String> {
         let Some(after) = next else { return Ok(String::new()) };
-        let token = self.tokens.seal(&self.binding, after);
+        let token = self.tokens.seal(&self.binding, &after.bytes());
         token.ok_or_else(|| Error::Internal("no randomness for a page token".to_owned()))
     }
 }

@@ -162,4 +162,7 @@ changes! {
     RevokeApiToken: RevokeApiTokenRequest => RevokeApiTokenResponse;
     CreateOrder: CreateOrderRequest => CreateOrderResponse about order.lead_id;
     UpdateOrderStatus: UpdateOrderStatusRequest => UpdateOrderStatusResponse about order.lead_id;
+    CreateSavedView: CreateSavedViewRequest => CreateSavedViewResponse;
+    UpdateSavedView: UpdateSavedViewRequest => UpdateSavedViewResponse;
+    DeleteSavedView: DeleteSavedViewRequest => DeleteSavedViewResponse;
 }

@@ -141,6 +141,7 @@ fn kind(error: &Error) -> (Code, ErrorReason) {
         Error::ActionNotPermitted(_) => (Code::PermissionDenied, ErrorReason::ActionNotPermitted),
         Error::CapabilityRequired(_) => (Code::PermissionDenied, ErrorReason::CapabilityRequired),
         Error::RoleRequired(_) => (Code::PermissionDenied, ErrorReason::RoleRequired),
+        Error::NotOwner => (Code::PermissionDenied, ErrorReason::NotOwner),
         Error::Escalation(Escalation::Myself) => (Code::PermissionDenied, ErrorReason::SelfConfiguration),
         Error::Escalation(Escalation::NotBelow(_)) => (Code::PermissionDenied, ErrorReason::RoleNotBelow),
         Error::Escalation(Escalation::Action(_) | Escalation::Capability(_) | Escalation::OnBehalf) => {

@@ -78,8 +78,7 @@ impl Watch {
                 Self::at(api, caller, feed, binding, position)
             }
             token => {
-                let place =
-                    api.page_tokens.open_bytes(&binding, token).ok_or(Error::InvalidResumeToken("resume_token"))?;
+                let place = api.page_tokens.open(&binding, token).ok_or(Error::InvalidResumeToken("resume_token"))?;
                 let position = serde_json::from_slice(&place).map_err(|_| Error::InvalidResumeToken("resume_token"))?;
                 Self::at(api, caller, feed, binding, position)
             }
@@ -176,7 +175,7 @@ impl Watch {
     fn answer(&self, events: Vec<proto::LeadEvent>, position: &Position) -> Result<proto::WatchLeadsResponse> {
         let place =
             serde_json::to_vec(position).map_err(|_| Error::Internal("a position can't be written".to_owned()))?;
-        let token = self.api.page_tokens.seal_bytes(&self.binding, &place);
+        let token = self.api.page_tokens.seal(&self.binding, &place);
         let resume_token = token.ok_or_else(|| Error::Internal("no randomness for a token".to_owned()))?;
         Ok(proto::WatchLeadsResponse { events, resume_token })
     }

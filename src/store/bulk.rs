@@ -12,7 +12,7 @@ use super::{Db, Error, Result, Tx};
 const ROWS_PER_STATEMENT: usize = 128;
 
 /// An INSERT of many rows, ready to be sent.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Insert(Vec<Statement>);
 
 impl Insert {
@@ -26,6 +26,12 @@ impl Insert {
             DbBackend::Postgres => Ok(Self(vec![rows.unnested()?])),
             _ => Ok(Self(rows.listed())),
         }
+    }
+
+    /// These rows, and then others.
+    pub(super) fn then(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
     }
 
     /// Inserts them.

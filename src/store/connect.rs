@@ -81,7 +81,12 @@ async fn open_postgres(url: &str) -> Result<Store> {
     // A server that is frozen within a transaction must not hold up the others for longer than a statement may take.
     let span = format!("{}s", LONGEST_STATEMENT.as_secs());
     shared.map_sqlx_postgres_opts(move |options| {
-        options.options([("idle_in_transaction_session_timeout", span.as_str())])
+        options.options([
+            ("idle_in_transaction_session_timeout", span.as_str()),
+            // Lists take milliseconds; compiling them, or sharing them out, takes longer.
+            ("jit", "off"),
+            ("max_parallel_workers_per_gather", "0"),
+        ])
     });
     let pool = connect(shared).await?;
     Ok(Store::over(pool.clone(), pool))

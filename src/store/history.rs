@@ -113,7 +113,7 @@ fn entry(tx: &Tx, actor: Actor, lead_id: LeadId, kind: HistoryKind) -> HistoryEn
     }
 }
 
-fn row(entry: &HistoryEntry) -> Result<ActiveModel> {
+pub(super) fn row(entry: &HistoryEntry) -> Result<ActiveModel> {
     let HistoryEntry { id, lead_id, kind, time, actor_id, on_behalf_of, changes, activity } = entry;
     let activity = activity.as_ref().map(|activity| serde_json::to_string(&Stored::of(activity))).transpose();
     Ok(ActiveModel {
@@ -128,7 +128,7 @@ fn row(entry: &HistoryEntry) -> Result<ActiveModel> {
     })
 }
 
-fn read(row: Model) -> Result<HistoryEntry> {
+pub(super) fn read(row: Model) -> Result<HistoryEntry> {
     let Model { id, lead_id, kind, time: at, actor_id, on_behalf_of, changes, activity } = row;
     let activity = activity.map(|text| serde_json::from_str(&text).map_err(|_| Error::Corrupt("activity")));
     Ok(HistoryEntry {

@@ -12,7 +12,7 @@ use super::{
     micros, time, times,
 };
 use crate::{
-    access::scope::{Assign, View},
+    access::scope::{Assign, Edit, View},
     model::{
         ids::{LeadId, UserId},
         lead::Lead,
@@ -79,6 +79,17 @@ pub async fn remove(tx: &Tx, lead: &Locked<Assign>, row: &AccessRow) -> Result<(
     Ok(())
 }
 
+/// Writes into a lead's rows when it is to be contacted next, where that has changed.
+pub(super) async fn follow(tx: &Tx, lead: &Locked<Edit>, after: &Lead) -> Result<()> {
+    if after.next_contact_time == lead.lead().next_contact_time {
+        return Ok(());
+    }
+    let row =
+        lead_access::ActiveModel { next_contact_time: Set(after.next_contact_time.map(micros)), ..Default::default() };
+    Entity::update_many().set(row).filter(Column::LeadId.eq(after.id.uuid())).exec(&tx.conn().0).await?;
+    Ok(())
+}
+
 /// A lead that the caller has reached.
 pub trait AtHand: Sync {
     /// Which.
@@ -108,9 +119,17 @@ async fn write(tx: &Tx, lead: &Lead, before: Option<&AccessRow>, row: &AccessRow
         expire_time: Set(expire_time.map(micros)),
         given_by: Set(given_by.uuid()),
         give_time: Set(micros(*give_time)),
+        next_contact_time: Set(lead.next_contact_time.map(micros)),
     };
     let replace = OnConflict::columns([Column::LeadId, Column::UserId])
-        .update_columns([Column::Kind, Column::Mode, Column::ExpireTime, Column::GivenBy, Column::GiveTime])
+        .update_columns([
+            Column::Kind,
+            Column::Mode,
+            Column::ExpireTime,
+            Column::GivenBy,
+            Column::GiveTime,
+            Column::NextContactTime,
+        ])
         .to_owned();
     Entity::insert(new).on_conflict(replace).exec_without_returning(&tx.conn().0).await?;
     Ok(())
@@ -128,7 +147,8 @@ fn note(tx: &Tx, lead: &Lead, user: UserId, before: Option<&AccessRow>) {
 }
 
 fn read(row: lead_access::Model) -> Result<AccessRow> {
-    let lead_access::Model { lead_id: _, user_id, kind, mode, expire_time, given_by, give_time } = row;
+    let lead_access::Model { lead_id: _, user_id, kind, mode, expire_time, given_by, give_time, next_contact_time: _ } =
+        row;
     Ok(AccessRow {
         user_id: user_id.into(),
         kind: AccessKind::from_word(&kind).ok_or(Error::Corrupt("access kind"))?,

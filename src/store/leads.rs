@@ -11,12 +11,12 @@ use std::{
 };
 
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait,
-    sea_query::{Expr, ExprTrait, LockType},
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, JoinType, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    sea_query::{Expr, ExprTrait, LockType, SelectStatement},
 };
 
-use self::row::Row;
+pub(super) use self::row::Row;
 pub use self::{
     duplicates::{Existing, Keys, existing, lock_keys, registrable},
     insert::{NewRow, insert_many},
@@ -36,7 +36,6 @@ use crate::{
         Time,
         ids::{GroupId, LeadId, UserId},
         lead::{Lead, LeadState},
-        page::{Page, Paged},
         user::UserState,
     },
 };
@@ -174,59 +173,6 @@ pub async fn judge(
     Ok(fence::believed(db, asker.fence(), verdicts).await?.into_iter().collect())
 }
 
-/// A page of the scope's leads in some states, newest first.
-///
-/// # Errors
-/// The database's.
-pub async fn list<A>(db: &impl Db, scope: &LeadScope<A>, states: &[LeadState], page: &Page) -> Result<Paged<Lead>> {
-    let conn = db.conn().0;
-    let backend = conn.get_database_backend();
-    let Some(ids) = visible::page(scope, states, page, backend) else {
-        return Ok(Paged { rows: fence::believed(db, scope.fence(), Vec::new()).await?, next: None });
-    };
-    // The rows are fetched once it is known which: in the same statement, so that no change comes between.
-    let ids = sea_orm::sea_query::Query::select().column("id").from_subquery(ids, "page").to_owned();
-    let found = rows()
-        .filter(lead::Column::Id.in_subquery(ids))
-        .filter(fence::holds(scope.fence(), backend))
-        .order_by_desc(lead::Column::Id)
-        .into_model::<Row>()
-        .all(&conn)
-        .await?;
-    let found = fence::believed(db, scope.fence(), found).await?;
-    let leads = found.into_iter().map(Row::read).collect::<Result<Vec<_>>>()?;
-    Ok(page.cut(leads, |lead| lead.id.uuid()))
-}
-
-/// A page of one user's assigned leads that the scope covers, newest first.
-///
-/// # Errors
-/// The database's.
-pub async fn assigned_to(
-    db: &impl Db,
-    scope: &LeadScope<View>,
-    assignee: UserId,
-    states: &[LeadState],
-    page: &Page,
-) -> Result<Paged<Lead>> {
-    let conn = db.conn().0;
-    let backend = conn.get_database_backend();
-    let found = rows()
-        .filter(lead::Column::AssigneeId.eq(assignee.uuid()))
-        .filter(lead::Column::State.is_in(states.iter().map(|state| state.word())))
-        .filter(visible::covers(scope, backend))
-        .filter(fence::holds(scope.fence(), backend))
-        .filter(Condition::all().add_option(page.after.map(|after| lead::Column::Id.lt(after))))
-        .order_by_desc(lead::Column::Id)
-        .limit(u64::from(page.size) + 1)
-        .into_model::<Row>()
-        .all(&conn)
-        .await?;
-    let found = fence::believed(db, scope.fence(), found).await?;
-    let leads = found.into_iter().map(Row::read).collect::<Result<Vec<_>>>()?;
-    Ok(page.cut(leads, |lead| lead.id.uuid()))
-}
-
 /// How many of the scope's ACTIVE leads are assigned to a user.
 ///
 /// # Errors
@@ -362,21 +308,26 @@ struct Judged {
     acts: Option<bool>,
 }
 
-/// Every column of a lead, with the names of its pick list entries.
 fn rows() -> sea_orm::Select<lead::Entity> {
-    let name = |column: lead::Column| {
-        use super::entity::pick_list_entry as entry;
-        let select = entry::Entity::find()
-            .select_only()
-            .column(entry::Column::Name)
-            .filter(entry::Column::Id.into_expr().eq(column.into_expr()))
-            .into_query();
-        Expr::SubQuery(None, Box::new(select.into()))
-    };
-    lead::Entity::find()
-        .select_only()
-        .columns(lead::Column::iter())
-        .expr_as(name(lead::Column::StageId), "stage")
-        .expr_as(name(lead::Column::DiscardReasonId), "discard_reason")
-        .expr_as(name(lead::Column::DispositionId), "disposition")
+    let mut rows = lead::Entity::find().select_only();
+    select_rows(QuerySelect::query(&mut rows));
+    rows
+}
+
+/// What the stage of a lead is joined as in [`select_rows`].
+pub(super) const STAGE: &str = "stage_entry";
+
+/// Every column of the leads of a statement, with the names of their pick list entries. Joined, since the entries are then read once
+/// for all leads.
+pub(super) fn select_rows(leads: &mut SelectStatement) {
+    leads.columns(lead::Column::iter().map(|column| (lead::Entity, column)));
+    for (column, entry, name) in [
+        (lead::Column::StageId, STAGE, "stage"),
+        (lead::Column::DiscardReasonId, "discard_entry", "discard_reason"),
+        (lead::Column::DispositionId, "disposition_entry", "disposition"),
+    ] {
+        use super::entity::pick_list_entry::{Column, Entity};
+        let same = Expr::col((entry, Column::Id)).eq(column.into_expr());
+        leads.join_as(JoinType::LeftJoin, Entity, entry, same).expr_as(Expr::col((entry, Column::Name)), name);
+    }
 }

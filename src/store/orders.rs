@@ -53,9 +53,9 @@ pub async fn get(
 ///
 /// # Errors
 /// The database's.
-pub async fn list(
+pub async fn list<A>(
     db: &impl Db,
-    scope: &LeadScope<View>,
+    scope: &LeadScope<A>,
     visibility: OrderVisibility,
     filter: &OrderFilter,
     page: &Page,
@@ -189,7 +189,7 @@ pub async fn set_status(tx: &Tx, lead: &Locked<Edit>, order: &Order, status: Ord
 }
 
 /// Orders beside their leads, for a scope to look at these.
-fn with_leads() -> Select<Entity> {
+pub(super) fn with_leads() -> Select<Entity> {
     Entity::find().join(JoinType::InnerJoin, Relation::Lead.def())
 }
 
@@ -198,7 +198,7 @@ fn after(page: &Page) -> Condition {
 }
 
 /// Whether whoever sees so many orders sees the one at hand.
-fn shown(visibility: OrderVisibility) -> Condition {
+pub(super) fn shown(visibility: OrderVisibility) -> Condition {
     Condition::all().add_option(only(visibility).map(|status| Column::Status.eq(status.word())))
 }
 
@@ -236,7 +236,7 @@ fn most_recent(visibility: OrderVisibility) -> Expr {
     Expr::exists(others).not()
 }
 
-fn read(row: Model) -> Result<Order> {
+pub(super) fn read(row: Model) -> Result<Order> {
     let Model {
         id,
         lead_id,

@@ -87,6 +87,20 @@ pub(super) async fn set(tx: &Tx, owner: Uuid, action: Action, permission: Option
         .await?;
     permission::Entity::delete_by_id((owner, action.word().to_owned())).exec(&conn).await?;
     let Some(permission) = permission else { return Ok(()) };
+    let (row, named) = rows(owner, action, permission);
+    permission::Entity::insert(row).exec_without_returning(&conn).await?;
+    if !named.is_empty() {
+        permission_group::Entity::insert_many(named).exec_without_returning(&conn).await?;
+    }
+    Ok(())
+}
+
+/// A permission of an owner as rows: its level, and the groups that it names.
+pub(super) fn rows(
+    owner: Uuid,
+    action: Action,
+    permission: &Permission,
+) -> (permission::ActiveModel, Vec<permission_group::ActiveModel>) {
     let (level, include_member_groups, include_unassigned) = match permission {
         Permission::None => (NONE, false, false),
         Permission::Individual { include_unassigned } => (INDIVIDUAL, false, *include_unassigned),
@@ -102,18 +116,16 @@ pub(super) async fn set(tx: &Tx, owner: Uuid, action: Action, permission: Option
         include_member_groups: Set(include_member_groups),
         include_unassigned: Set(include_unassigned),
     };
-    permission::Entity::insert(row).exec_without_returning(&conn).await?;
-    if let Permission::Groups { named, .. } = permission
-        && !named.is_empty()
-    {
-        let rows = named.iter().map(|group| permission_group::ActiveModel {
-            owner_id: Set(owner),
-            action: Set(action.word().to_owned()),
-            group_id: Set(group.uuid()),
-        });
-        permission_group::Entity::insert_many(rows).exec_without_returning(&conn).await?;
-    }
-    Ok(())
+    let named = match permission {
+        Permission::Groups { named, .. } => Some(named),
+        _ => None,
+    };
+    let group = |group: &GroupId| permission_group::ActiveModel {
+        owner_id: Set(owner),
+        action: Set(action.word().to_owned()),
+        group_id: Set(group.uuid()),
+    };
+    (row, named.into_iter().flatten().map(group).collect())
 }
 
 /// Takes everything back that an owner has set.

@@ -46,6 +46,9 @@ impl Store {
     pub async fn migrate(&self) -> Result<()> {
         if self.write.get_database_backend() == DbBackend::Postgres {
             let tx = self.write.begin().await?;
+            // An index of many leads takes longer than a call may, and so does waiting for whoever makes it.
+            tx.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
+            tx.execute_unprepared("SET LOCAL idle_in_transaction_session_timeout = 0").await?;
             tx.execute_unprepared("SELECT pg_advisory_xact_lock(7239142206581)").await?;
             Migrator::up(&tx, None).await?;
             tx.commit().await?;

@@ -32,12 +32,17 @@ on_both_databases! {
     async fn order_service(t: TestServer) {
         insta::assert_snapshot!("OrderService", table("OrderService", t).await);
     }
+
+    async fn report_service(t: TestServer) {
+        insta::assert_snapshot!("ReportService", table("ReportService", t).await);
+    }
 }
 
 #[test]
 fn every_service_has_its_table() {
     let services: BTreeSet<_> = methods().into_iter().map(|method| method.service).collect();
-    let tables = ["LeadService", "PermissionService", "AssignmentService", "DirectoryService", "OrderService"];
+    let tables =
+        ["LeadService", "PermissionService", "AssignmentService", "DirectoryService", "OrderService", "ReportService"];
     assert_eq!(services, BTreeSet::from(tables.map(str::to_owned)));
 }
 

@@ -4,6 +4,7 @@ mod directory;
 mod leads;
 mod life;
 mod orders;
+mod reports;
 
 use std::collections::BTreeSet;
 
@@ -130,6 +131,7 @@ on_both_databases! {
         leads::ask(&admin, &mut table).await;
         life::ask(&admin, &mut table).await;
         orders::ask(&admin, &mut table).await;
+        reports::ask(&admin, &mut table).await;
         ask_about_permissions(&admin, &mut table).await;
         ask_about_assignments(&admin, &mut table).await;
         directory::ask(&admin, &mut table).await;
@@ -308,6 +310,10 @@ async fn ask_about_assignments(admin: &Caller, table: &mut Table) {
     bad!(table, client, resolve_lead, request, ["lead_id", "disposition", "request_id"]);
     let request = ListAssignedLeadsRequest { user_id: x(), states: vec![UNKNOWN], page_size: -1, ..Default::default() };
     bad!(table, client, list_assigned_leads, request, ["user_id", "states[0]", "page_size"]);
+    let (filter, order_by) = ("NOT".to_owned(), "name,".to_owned());
+    let read_mask = mask("nickname");
+    let request = ListAssignedLeadsRequest { user_id: x(), filter, order_by, read_mask, ..Default::default() };
+    bad!(table, client, list_assigned_leads, request, ["user_id", "filter", "order_by", "read_mask.paths[0]"]);
     let request = ListLeadAccessRequest { page_size: i32::MIN, ..Default::default() };
     bad!(table, client, list_lead_access, request, ["lead_id", "page_size"]);
     let expire_time = Some(prost_types::Timestamp { seconds: i64::MAX, nanos: 0 });

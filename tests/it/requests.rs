@@ -4,10 +4,11 @@ use futures::future::join_all;
 use leadward::proto::{
     AddGroupMembersRequest, AssignLeadRequest, BatchDiscardLeadsRequest, Capability, CreateApiTokenRequest,
     CreateGroupRequest, CreateLeadRequest, CreateOrderRequest, CreatePickListEntryRequest, CreateProfileRequest,
-    CreateUserRequest, DeleteLeadRequest, DeletionReason, DiscardLeadRequest, DuplicatePolicy, ErrorReason,
-    GrantLeadAccessRequest, Group, Lead, LeadAction, LeadState, ListApiTokensRequest, Money, Order, OrderStatus,
-    PickList, PickListEntry, Profile, RecordDepositRequest, RemoveGroupMembersRequest, Role, Settings,
-    UpdateLeadRequest, UpdateSettingsRequest, User,
+    CreateSavedViewRequest, CreateUserRequest, DeleteLeadRequest, DeleteSavedViewRequest, DeletionReason,
+    DiscardLeadRequest, DuplicatePolicy, ErrorReason, GrantLeadAccessRequest, Group, Lead, LeadAction, LeadState,
+    ListApiTokensRequest, Money, Order, OrderStatus, PickList, PickListEntry, Profile, RecordDepositRequest,
+    RemoveGroupMembersRequest, Report, Role, SavedView, Settings, UpdateLeadRequest, UpdateSavedViewRequest,
+    UpdateSettingsRequest, User,
 };
 use prost::Message;
 use tonic::{Response, Status};
@@ -239,6 +240,30 @@ on_both_databases! {
         let request = CreatePickListEntryRequest { entry, request_id: fresh_id() };
         let call = async |request| admin.leads().create_pick_list_entry(request).await;
         twice(&t, request, call, async {}).await;
+    }
+
+    /// In between, each change is overtaken: made again, it would show.
+    async fn a_change_of_a_saved_view_is_made_once(t: TestServer) {
+        let ana = t.agent("ana").await;
+        let view = SavedView { report: Report::MyLeads.into(), name: Some("mine".to_owned()), ..SavedView::default() };
+        let request = CreateSavedViewRequest { saved_view: Some(view), request_id: fresh_id() };
+        let call = async |request| ana.reports().create_saved_view(request).await;
+        let id = twice(&t, request, call, async {}).await.saved_view.unwrap().id;
+
+        let named = |name: &str| Some(SavedView { id: id.clone(), name: Some(name.to_owned()), ..SavedView::default() });
+        let update = UpdateSavedViewRequest { saved_view: named("hot"), request_id: fresh_id(), ..Default::default() };
+        let call = async |request| ana.reports().update_saved_view(request).await;
+        twice(&t, update, call, async {
+            let cold = UpdateSavedViewRequest { saved_view: named("cold"), ..Default::default() };
+            ana.reports().update_saved_view(cold).await.unwrap();
+        })
+        .await;
+
+        let delete = DeleteSavedViewRequest { saved_view_id: id.clone(), request_id: fresh_id(), ..Default::default() };
+        let call = async |request| ana.reports().delete_saved_view(request).await;
+        twice(&t, delete, call, async {}).await;
+        let again = DeleteSavedViewRequest { saved_view_id: id, ..Default::default() };
+        refused(ana.reports().delete_saved_view(again).await, ErrorReason::ResourceNotFound);
     }
 
     async fn an_id_is_of_one_request(t: TestServer) {

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, SecondsFormat};
 use clap::ValueEnum;
 use prost_types::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::names::Names;
-use crate::{cli::format::Format, proto::Lead};
+use crate::{
+    cli::format::{Format, csv_bytes, rfc3339},
+    proto::Lead,
+};
 
 /// What a file can say about a lead, by the name that `leadward import` has for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -185,20 +187,7 @@ fn word(name: &'static str, prefix: &str) -> Option<Value<'static>> {
 }
 
 fn time(time: Option<Timestamp>) -> Option<Value<'static>> {
-    let Timestamp { seconds, nanos } = time?;
-    let time = DateTime::from_timestamp(seconds, u32::try_from(nanos).ok()?)?;
-    Some(Value::Time(time.to_rfc3339_opts(SecondsFormat::AutoSi, true)))
-}
-
-fn csv_bytes(rows: impl IntoIterator<Item = Vec<String>>) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut writer = csv::Writer::from_writer(&mut bytes);
-    for row in rows {
-        writer.write_record(row)?;
-    }
-    writer.flush()?;
-    drop(writer);
-    Ok(bytes)
+    rfc3339(time?).map(Value::Time)
 }
 
 #[cfg(test)]

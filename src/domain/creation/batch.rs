@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use tokio::task::yield_now;
+
 use super::{Intake, Row, may_create};
 use crate::{
     access::{
@@ -66,6 +68,7 @@ pub(super) struct Batch<'a> {
 }
 
 /// New leads and their history, ready to be written.
+#[derive(Default)]
 pub(super) struct Waiting {
     leads: Insert,
     history: Insert,
@@ -176,8 +179,8 @@ impl<'a> Batch<'a> {
         Error::DuplicateLead(same.iter().find(|(id, _)| self.viewed.contains_key(id)).copied())
     }
 
-    /// Takes some of those rows, one after the other. Only what concerns all rows is an error.
-    pub(super) async fn take_all(&mut self, rows: &[(&Row, &Keys)]) -> Result<Vec<Result<Intake>>> {
+    /// Takes some of those rows, one after the other, and says what is to be written of them. Only what concerns all rows is an error.
+    pub(super) async fn take_all(&mut self, rows: &[(&Row, &Keys)]) -> Result<(Vec<Result<Intake>>, Waiting)> {
         let mut answers = Vec::with_capacity(rows.len());
         for (row, keys) in rows {
             match self.take(row, keys).await {
@@ -185,22 +188,22 @@ impl<'a> Batch<'a> {
                 answer => answers.push(answer),
             }
             // What the rows before left to be written goes on meanwhile.
-            tokio::task::yield_now().await;
+            yield_now().await;
         }
-        Ok(answers)
+        Ok((answers, self.waiting().await?))
     }
 
     /// What waits to be written, ready for it.
-    pub(super) fn waiting(&mut self) -> Result<Waiting> {
+    async fn waiting(&mut self) -> Result<Waiting> {
         let leads = leads::insert_many(self.tx, &self.edit, &std::mem::take(&mut self.inserts))?;
+        yield_now().await;
         let history = store::history::appending(self.tx, self.caller.actor(), std::mem::take(&mut self.happenings))?;
         Ok(Waiting { leads, history })
     }
 
     /// Writes what waits.
     pub(super) async fn flush(&mut self) -> Result<()> {
-        let waiting = self.waiting()?;
-        waiting.write(self.tx).await
+        self.waiting().await?.write(self.tx).await
     }
 
     async fn look_up(&mut self, row: &Row) -> Result<NewLead> {

@@ -101,7 +101,7 @@ pub(in crate::rpc) fn lead(lead: Lead) -> proto::Lead {
     }
 }
 
-fn kind(kind: LeadKind) -> proto::LeadKind {
+pub(super) fn kind(kind: LeadKind) -> proto::LeadKind {
     match kind {
         LeadKind::Lead => proto::LeadKind::Lead,
         LeadKind::Registration => proto::LeadKind::Registration,

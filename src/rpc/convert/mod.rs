@@ -9,7 +9,9 @@ mod money;
 mod order;
 mod permission;
 mod permission_change;
+mod query;
 mod read_mask;
+mod report;
 mod settings;
 mod time;
 
@@ -19,7 +21,7 @@ use prost_types::FieldMask;
 
 pub(super) use self::{
     assignment::*, directory::*, explain::*, history::*, lead::*, money::*, order::*, permission::*,
-    permission_change::*, read_mask::*, settings::*, time::*,
+    permission_change::*, query::*, read_mask::*, report::*, settings::*, time::*,
 };
 use crate::domain::{Error, Result, Violation};
 

@@ -37,7 +37,7 @@ pub(in crate::rpc) fn order(order: Order) -> proto::Order {
     }
 }
 
-fn status(status: OrderStatus) -> proto::OrderStatus {
+pub(super) fn status(status: OrderStatus) -> proto::OrderStatus {
     match status {
         OrderStatus::Partial => proto::OrderStatus::Partial,
         OrderStatus::Completed => proto::OrderStatus::Completed,

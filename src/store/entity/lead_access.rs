@@ -12,6 +12,8 @@ pub struct Model {
     pub expire_time: Option<i64>,
     pub given_by: Uuid,
     pub give_time: i64,
+    /// The lead's, so that lists in its order find what was given.
+    pub next_contact_time: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

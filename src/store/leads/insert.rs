@@ -10,7 +10,7 @@ use crate::{
         lead::Lead,
         lead_event::{LeadEvent, LeadEventKind},
     },
-    store::{Db, Error, Result, Tx, bulk::Insert, entity::lead, lead_events, micros},
+    store::{Db, Error, Result, Tx, bulk::Insert, entity::lead, lead_events, lead_search, micros},
 };
 
 /// A lead to insert.
@@ -30,7 +30,10 @@ pub fn insert_many(tx: &Tx, creator: &LeadScope<Edit>, new: &[NewRow]) -> Result
     if !new.iter().all(|new| creator.covers_new(new.lead.assignee_id, new.lead.group_id)) {
         return Err(Error::OutOfScope);
     }
-    let insert = Insert::of(new.iter().map(row).collect::<Result<Vec<_>>>()?, tx.conn().0.get_database_backend())?;
+    let backend = tx.conn().0.get_database_backend();
+    let leads = Insert::of(new.iter().map(row).collect::<Result<Vec<_>>>()?, backend)?;
+    let searched = new.iter().map(|new| lead_search::row(&new.lead)).collect::<Result<Vec<_>>>()?;
+    let insert = leads.then(Insert::of(searched, backend)?);
     for new in new {
         let (lead_id, kind) = (new.lead.id, LeadEventKind::Created);
         lead_events::note(tx, LeadEvent { lead_id, kind, was: None, rows: Default::default() });

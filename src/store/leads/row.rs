@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[derive(FromQueryResult)]
-pub(super) struct Row {
+pub(in crate::store) struct Row {
     #[sea_orm(nested)]
     lead: lead::Model,
     stage: Option<String>,
@@ -17,7 +17,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub(super) fn read(self) -> Result<Lead> {
+    pub(in crate::store) fn read(self) -> Result<Lead> {
         let Self { lead, stage, discard_reason, disposition } = self;
         let lead::Model {
             id,

@@ -19,7 +19,8 @@ use crate::{
         user::Actor,
     },
     store::{
-        Db, Error, Result, Tx, entity::lead, key, lead_access, lead_events, micros, requests, tombstones, visible,
+        Db, Error, Result, Tx, entity::lead, key, lead_access, lead_events, lead_search, micros, requests, tombstones,
+        visible,
     },
 };
 
@@ -41,7 +42,10 @@ pub async fn set_fields(tx: &Tx, lead: &Locked<Edit>, after: &Lead, stage: Optio
     if let Some(stage) = stage {
         row.stage_id = Set(stage.map(EntryId::uuid));
     }
-    write_one(tx, lead, LeadEventKind::Changed, row).await
+    let after = write_one(tx, lead, LeadEventKind::Changed, row).await?;
+    lead_search::update(tx, lead.lead(), &after).await?;
+    lead_access::follow(tx, lead, &after).await?;
+    Ok(after)
 }
 
 /// The columns that are a lead's fields. What else it has is written by the change that it belongs to.

@@ -4,9 +4,11 @@ use std::{
 };
 
 use leadward::proto::{
-    AccessLevel, CreateApiTokenRequest, CreatePickListEntryRequest, DeactivateUserRequest, GetUserRequest, GrantMode,
-    Lead, LeadAction, PickList, PickListEntry, Profile, Role, UpdateUserPermissionsRequest,
+    AccessLevel, CreateApiTokenRequest, CreatePickListEntryRequest, CreateSavedViewRequest, DeactivateUserRequest,
+    GetUserRequest, GrantMode, Lead, LeadAction, PickList, PickListEntry, Profile, Report, Role, SavedView,
+    UpdateUserPermissionsRequest,
 };
+use tonic::Status;
 use uuid::Uuid;
 
 use crate::support::{Caller, TestServer, groups_permission, permission, profile};
@@ -66,8 +68,8 @@ impl Company {
 
     /// A lead of a kind: a fresh one, but for calls that change nothing.
     pub async fn lead(&self, kind: &str, method: &str) -> Fixture {
-        if ["Get", "BatchGet", "List", "Check", "BatchCheck", "Explain"].iter().any(|prefix| method.starts_with(prefix))
-        {
+        let reads = ["Get", "BatchGet", "List", "Count", "Check", "BatchCheck", "Explain"];
+        if reads.iter().any(|prefix| method.starts_with(prefix)) {
             let fixture = self.fixtures.iter().find(|(fixture, _)| *fixture == kind);
             return fixture.expect("a fixture of each kind").1.clone();
         }
@@ -136,6 +138,14 @@ impl Company {
         let request = CreateApiTokenRequest { user_id, ..CreateApiTokenRequest::default() };
         let made = self.t.admin().directory().create_api_token(request).await.unwrap();
         made.into_inner().api_token.unwrap().id
+    }
+
+    /// A saved view that its owner makes.
+    pub async fn view_of(&self, owner: &Caller) -> Result<SavedView, Status> {
+        let view =
+            SavedView { report: Report::AllLeads.into(), name: Some(self.fresh("view")), ..SavedView::default() };
+        let request = CreateSavedViewRequest { saved_view: Some(view), ..CreateSavedViewRequest::default() };
+        Ok(owner.reports().create_saved_view(request).await?.into_inner().saved_view.unwrap())
     }
 
     pub async fn spare_entry(&self) -> PickListEntry {

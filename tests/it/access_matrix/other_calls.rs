@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 
 use leadward::proto::{
-    AccessCheck, AccessLevel, AddGroupMembersRequest, BatchCheckAccessRequest, CreateApiTokenRequest,
-    CreateGroupRequest, CreateLeadRequest, CreatePickListEntryRequest, CreateProfileRequest, CreateUserRequest,
-    DeactivateUserRequest, DeleteGroupRequest, DeleteProfileRequest, GetEffectivePermissionsRequest, GetProfileRequest,
+    AccessCheck, AccessLevel, AddGroupMembersRequest, BatchCheckAccessRequest, CountLeadsRequest,
+    CreateApiTokenRequest, CreateGroupRequest, CreateLeadRequest, CreatePickListEntryRequest, CreateProfileRequest,
+    CreateUserRequest, DeactivateUserRequest, DeleteGroupRequest, DeleteProfileRequest, DeleteSavedViewRequest,
+    ExportAllLeadsReportRequest, GetAgentReportRequest, GetEffectivePermissionsRequest, GetProfileRequest,
     GetSettingsRequest, GetUserPermissionsRequest, GetUserRequest, Group, ImportRow, Lead, LeadAction,
-    ListApiTokensRequest, ListAssignedLeadsRequest, ListGroupsRequest, ListOrdersRequest, ListPermissionChangesRequest,
-    ListPickListEntriesRequest, ListProfilesRequest, ListUsersRequest, PickListEntry, Profile, ReactivateUserRequest,
-    RemoveGroupMembersRequest, RevokeApiTokenRequest, Role, Settings, UpdateGroupRequest, UpdatePickListEntryRequest,
-    UpdateProfileRequest, UpdateSettingsRequest, UpdateUserPermissionsRequest, UpdateUserRequest, User,
-    WatchLeadsRequest, WhoAmIRequest, access_check_result::Outcome,
+    ListApiTokensRequest, ListAssignedLeadsRequest, ListGroupsRequest, ListMyLeadsRequest, ListOrderDetailsRequest,
+    ListOrdersRequest, ListPermissionChangesRequest, ListPickListEntriesRequest, ListProfilesRequest,
+    ListSavedViewsRequest, ListUsersRequest, PickListEntry, Profile, ReactivateUserRequest, RemoveGroupMembersRequest,
+    RevokeApiTokenRequest, Role, RunAllLeadsReportRequest, SavedView, Settings, UpdateGroupRequest,
+    UpdatePickListEntryRequest, UpdateProfileRequest, UpdateSavedViewRequest, UpdateSettingsRequest,
+    UpdateUserPermissionsRequest, UpdateUserRequest, User, WatchLeadsRequest, WhoAmIRequest,
+    access_check_result::Outcome,
 };
 use tonic::Status;
 
@@ -21,7 +24,7 @@ use crate::support::{Caller, item_status, named, permission, profile, reason};
 /// The ways in which a call is made: what it asks for, or about whom.
 pub fn variants(method: &str) -> &'static [&'static str] {
     match method {
-        "ListLeads" => &["VIEW", "EDIT", "DISCARD", "RETRIEVE", "DELETE", "ASSIGN", "RESOLVE", "EXPORT"],
+        "ListLeads" | "CountLeads" => &["VIEW", "EDIT", "DISCARD", "RETRIEVE", "DELETE", "ASSIGN", "RESOLVE", "EXPORT"],
         "ListAssignedLeads"
         | "GetProfile"
         | "UpdateProfile"
@@ -34,7 +37,10 @@ pub fn variants(method: &str) -> &'static [&'static str] {
         | "DeactivateUser"
         | "CreateApiToken"
         | "ListApiTokens"
-        | "RevokeApiToken" => &["self", "another"],
+        | "RevokeApiToken"
+        | "GetAgentReport"
+        | "UpdateSavedView"
+        | "DeleteSavedView" => &["self", "another"],
         _ => &[""],
     }
 }
@@ -52,6 +58,19 @@ pub async fn call(method: &str, variant: &str, caller: &Caller, company: &Compan
         "ListLeads" => {
             let action = LeadAction::from_str_name(&format!("LEAD_ACTION_{variant}")).unwrap();
             return Ok(company.kinds(caller.list_leads(action).await?.iter().map(|lead| &lead.id)));
+        }
+        "CountLeads" => {
+            let action = LeadAction::from_str_name(&format!("LEAD_ACTION_{variant}")).unwrap();
+            let mut counted = Vec::new();
+            for kind in LEADS {
+                let lead_id = company.lead(kind, method).await.id;
+                let filter = format!("id = \"{lead_id}\"");
+                let request = CountLeadsRequest { action: action.into(), filter, ..CountLeadsRequest::default() };
+                if leads.count_leads(request).await?.into_inner().count > 0 {
+                    counted.push(lead_id);
+                }
+            }
+            return Ok(company.kinds(counted.iter()));
         }
         "RegisterLead" => {
             let lead = Lead { external_id: Some(company.fresh("platform")), ..named("registered") };
@@ -218,6 +237,52 @@ pub async fn call(method: &str, variant: &str, caller: &Caller, company: &Compan
         "RevokeApiToken" => {
             let api_token_id = company.spare_token(user_id).await;
             directory.revoke_api_token(RevokeApiTokenRequest { api_token_id, ..Default::default() }).await.map(drop)
+        }
+
+        "RunAllLeadsReport" => {
+            let request = RunAllLeadsReportRequest { page_size: 1000, ..RunAllLeadsReportRequest::default() };
+            let rows = caller.reports().run_all_leads_report(request).await?.into_inner().rows;
+            return Ok(company.kinds(rows.iter().map(|row| &row.lead_id)));
+        }
+        "ExportAllLeadsReport" => {
+            let request = ExportAllLeadsReportRequest::default();
+            let mut parts = caller.reports().export_all_leads_report(request).await?.into_inner();
+            let mut lead_ids = Vec::new();
+            while let Some(part) = parts.message().await? {
+                lead_ids.extend(part.rows.into_iter().map(|row| row.lead_id));
+            }
+            return Ok(company.kinds(lead_ids.iter()));
+        }
+        "ListMyLeads" => {
+            let request = ListMyLeadsRequest { page_size: 1000, ..ListMyLeadsRequest::default() };
+            let leads = caller.reports().list_my_leads(request).await?.into_inner().leads;
+            return Ok(company.kinds(leads.iter().map(|lead| &lead.lead_id)));
+        }
+        "GetAgentReport" => {
+            let request = GetAgentReportRequest { user_id, page_size: 1000, ..GetAgentReportRequest::default() };
+            let leads = caller.reports().get_agent_report(request).await?.into_inner().leads;
+            return Ok(company.kinds(leads.iter().map(|lead| &lead.id)));
+        }
+        "ListOrderDetails" => {
+            let request = ListOrderDetailsRequest { page_size: 1000, ..ListOrderDetailsRequest::default() };
+            let details = caller.reports().list_order_details(request).await?.into_inner().details;
+            let orders: Vec<_> = details.into_iter().filter_map(|detail| detail.order).collect();
+            return Ok(company.kinds(orders.iter().map(|order| &order.lead_id)));
+        }
+        "CreateSavedView" => company.view_of(caller).await.map(drop),
+        "ListSavedViews" => caller.reports().list_saved_views(ListSavedViewsRequest::default()).await.map(drop),
+        "UpdateSavedView" => {
+            let owner = if variant == "self" { caller } else { &company.receiver };
+            let id = company.view_of(owner).await?.id;
+            let saved_view = Some(SavedView { id, name: Some(company.fresh("view")), ..SavedView::default() });
+            let request = UpdateSavedViewRequest { saved_view, ..UpdateSavedViewRequest::default() };
+            caller.reports().update_saved_view(request).await.map(drop)
+        }
+        "DeleteSavedView" => {
+            let owner = if variant == "self" { caller } else { &company.receiver };
+            let saved_view_id = company.view_of(owner).await?.id;
+            let request = DeleteSavedViewRequest { saved_view_id, ..DeleteSavedViewRequest::default() };
+            caller.reports().delete_saved_view(request).await.map(drop)
         }
         unknown => panic!("add {unknown} to the access matrix"),
     };

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
 use leadward::proto::{
-    BatchGetLeadsRequest, CreateLeadRequest, CreatePickListEntryRequest, DeleteLeadRequest, DiscardLeadRequest,
-    DispositionCategory, GetLeadRequest, ImportLeadsRequest, ImportOptions, ImportResult, ImportRow, Lead,
-    LeadMatchKey, ListLeadsRequest, ListPickListEntriesRequest, PickList, PickListEntry, ReopenLeadRequest,
-    RetrieveLeadRequest, UpdateLeadRequest, UpdatePickListEntryRequest,
+    BatchGetLeadsRequest, CountLeadsRequest, CreateLeadRequest, CreatePickListEntryRequest, DeleteLeadRequest,
+    DiscardLeadRequest, DispositionCategory, GetLeadRequest, ImportLeadsRequest, ImportOptions, ImportResult,
+    ImportRow, Lead, LeadMatchKey, ListLeadsRequest, ListPickListEntriesRequest, PickList, PickListEntry,
+    ReopenLeadRequest, RetrieveLeadRequest, UpdateLeadRequest, UpdatePickListEntryRequest,
 };
 use prost_types::Timestamp;
 use tonic::Status;
@@ -122,6 +122,31 @@ pub async fn ask(admin: &Caller, table: &mut Table) {
     let request =
         ListLeadsRequest { action: UNKNOWN, states: vec![1, 0, UNKNOWN], page_size: -1, ..Default::default() };
     bad!(table, client, list_leads, request, ["action", "states[1]", "states[2]", "page_size"]);
+    let request = ListLeadsRequest {
+        action: UNKNOWN,
+        states: vec![0],
+        filter: "nickname = \"ana\"".to_owned(),
+        order_by: "nickname".to_owned(),
+        read_mask: mask("nickname"),
+        page_size: -1,
+        ..Default::default()
+    };
+    let fields = ["action", "states[0]", "filter", "order_by", "read_mask.paths[0]", "page_size"];
+    table.expect("list_leads", client.list_leads(request).await.map(drop), &fields);
+    // A name is looked up before anything is refused, so that its fault is told with the others.
+    for filter in ["assignee = \"nobody@example.com\"", "group = \"nowhere\" OR created_by = \"nobody\""] {
+        let request = ListLeadsRequest { filter: filter.to_owned(), page_size: -1, ..Default::default() };
+        bad!(table, client, list_leads, request, ["filter", "page_size"]);
+    }
+    let request = CountLeadsRequest {
+        action: UNKNOWN,
+        states: vec![1, 0, UNKNOWN],
+        filter: "name =".to_owned(),
+        max_count: -1,
+        facets: vec![1, 0, UNKNOWN],
+    };
+    let fields = ["action", "states[1]", "states[2]", "filter", "max_count", "facets[1]", "facets[2]"];
+    table.expect("count_leads", client.count_leads(request).await.map(drop), &fields);
 
     let lead = Some(Lead { id: x(), ..bad_lead() });
     bad!(

@@ -149,8 +149,9 @@ async fn ask_about_history(admin: &Caller, table: &mut Table) {
 /// Refused before they begin. Where to go on from is a token, which is good or it is not.
 async fn ask_about_streams(admin: &Caller, table: &mut Table) {
     let mut client = admin.leads();
-    let request = ExportLeadsRequest { states: vec![1, 0, UNKNOWN], read_mask: mask("nickname"), cursor: x() };
-    bad!(table, client, export_leads, request, ["states[1]", "states[2]", "read_mask.paths[0]"]);
+    let (states, filter) = (vec![1, 0, UNKNOWN], "assignee = \"nobody\"".to_owned());
+    let request = ExportLeadsRequest { states, read_mask: mask("nickname"), cursor: x(), filter };
+    bad!(table, client, export_leads, request, ["states[1]", "states[2]", "read_mask.paths[0]", "filter"]);
     let request = ExportLeadsRequest { cursor: x(), ..Default::default() };
     let answer = client.export_leads(request).await.map(drop);
     table.expect_because("INVALID_RESUME_TOKEN", "export_leads", answer, &["cursor"]);

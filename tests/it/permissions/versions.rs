@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use leadward::access::Engine;
 use leadward::proto::{
-    AccessLevel, AddGroupMembersRequest, BatchGetLeadsRequest, CreateApiTokenRequest, DeactivateUserRequest,
-    DeleteGroupRequest, ErrorReason, GrantMode, Lead, LeadAction, LeadHistoryKind, ListAssignedLeadsRequest,
-    ListOrdersRequest, ListPermissionChangesRequest, Order, OrderStatus, Profile, ReactivateUserRequest,
-    RemoveGroupMembersRequest, RevokeApiTokenRequest, Role, Settings, UpdateProfileRequest, UpdateSettingsRequest,
-    UpdateUserPermissionsRequest, UpdateUserRequest, User, lead_result,
+    AccessLevel, AddGroupMembersRequest, BatchGetLeadsRequest, CountLeadsRequest, CreateApiTokenRequest,
+    DeactivateUserRequest, DeleteGroupRequest, ErrorReason, ExportAllLeadsReportRequest, GetAgentReportRequest,
+    GrantMode, Lead, LeadAction, LeadHistoryKind, ListAssignedLeadsRequest, ListMyLeadsRequest,
+    ListOrderDetailsRequest, ListOrdersRequest, ListPermissionChangesRequest, Order, OrderStatus, Profile,
+    ReactivateUserRequest, RemoveGroupMembersRequest, RevokeApiTokenRequest, Role, Settings, UpdateProfileRequest,
+    UpdateSettingsRequest, UpdateUserPermissionsRequest, UpdateUserRequest, User, lead_result,
 };
 use sea_orm::{ConnectionTrait, Database, Statement};
 use uuid::Uuid;
@@ -125,11 +126,12 @@ on_both_databases! {
 }
 
 /// A watch isn't here: its answers come by themselves.
-const CALLS: [&str; 18] = [
+const CALLS: [&str; 23] = [
     "BatchCheckAccess",
     "GetLead",
     "BatchGetLeads",
     "ListLeads",
+    "CountLeads",
     "ListAssignedLeads",
     "ListLeadHistory",
     "ListLeadAccess",
@@ -139,6 +141,10 @@ const CALLS: [&str; 18] = [
     "ExportLeads",
     "GetOrder",
     "ListOrders",
+    "ExportAllLeadsReport",
+    "ListMyLeads",
+    "GetAgentReport",
+    "ListOrderDetails",
     "UpdateLead",
     "AppendLeadHistory",
     "RecordDeposit",
@@ -157,6 +163,10 @@ async fn shows(call: &str, caller: &Caller, order: &Order) -> bool {
             matches!(results[0].result, Some(lead_result::Result::Lead(_)))
         }
         "ListLeads" => !caller.list_leads(LeadAction::View).await.unwrap().is_empty(),
+        "CountLeads" => {
+            let request = CountLeadsRequest::default();
+            caller.leads().count_leads(request).await.unwrap().into_inner().count > 0
+        }
         "ListAssignedLeads" => {
             let request = ListAssignedLeadsRequest::default();
             !caller.assignments().list_assigned_leads(request).await.unwrap().into_inner().leads.is_empty()
@@ -178,6 +188,30 @@ async fn shows(call: &str, caller: &Caller, order: &Order) -> bool {
         "ListOrders" => {
             let request = ListOrdersRequest { lead_ids: vec![lead_id], ..ListOrdersRequest::default() };
             !caller.orders().list_orders(request).await.unwrap().into_inner().orders.is_empty()
+        }
+        "ExportAllLeadsReport" => {
+            let request = ExportAllLeadsReportRequest::default();
+            match caller.reports().export_all_leads_report(request).await {
+                Ok(parts) => !parts.into_inner().message().await.unwrap().unwrap().rows.is_empty(),
+                Err(refusal) => {
+                    refused(Err::<(), _>(refusal), ErrorReason::ActionNotPermitted);
+                    false
+                }
+            }
+        }
+        "ListMyLeads" => {
+            let request = ListMyLeadsRequest::default();
+            !caller.reports().list_my_leads(request).await.unwrap().into_inner().leads.is_empty()
+        }
+        "GetAgentReport" => {
+            let request = GetAgentReportRequest::default();
+            let report = caller.reports().get_agent_report(request).await.unwrap().into_inner();
+            assert_eq!(report.leads.is_empty(), report.recent_entries.is_empty());
+            !report.leads.is_empty()
+        }
+        "ListOrderDetails" => {
+            let request = ListOrderDetailsRequest::default();
+            !caller.reports().list_order_details(request).await.unwrap().into_inner().details.is_empty()
         }
         "UpdateLead" => caller.update_lead(Lead { id: lead_id, ..named("renamed") }, &["name"]).await.is_ok(),
         "AppendLeadHistory" => caller.append(&lead_id, LeadHistoryKind::Note, note("seen")).await.is_ok(),

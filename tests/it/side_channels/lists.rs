@@ -1,8 +1,8 @@
 //! Lists of leads, page by page, are those of a company without the hidden leads.
 
 use leadward::proto::{
-    FILE_DESCRIPTOR_SET, Lead, LeadAction, LeadState, ListAssignedLeadsRequest, ListGroupsRequest, ListLeadsRequest,
-    ListUsersRequest, Permission,
+    CountLeadsRequest, CountLeadsResponse, FILE_DESCRIPTOR_SET, Lead, LeadAction, LeadState, ListAssignedLeadsRequest,
+    ListGroupsRequest, ListLeadsRequest, ListUsersRequest, Permission,
 };
 use prost::Message;
 use prost_types::{FileDescriptorSet, field_descriptor_proto::Label};
@@ -19,24 +19,68 @@ const STATES: [&[LeadState]; 4] = [
 /// Which list it is of, its leads, and how long its token is: tokens themselves differ from call to call.
 type Page = (String, Vec<Lead>, usize);
 
+/// Filters that find hidden leads, or would if they weren't, with orders in which these would stand in between.
+const SELECTIONS: [(&str, &str); 5] = [
+    (r#"name:"hid" OR name:"show""#, ""),
+    (r#"NOT name = "shown 1""#, "name"),
+    ("assignee:*", "update_time desc"),
+    (r#"group:* AND create_time > "2020-01-01""#, "name desc, update_time"),
+    ("NOT stage:*", "country, create_time"),
+];
+
 /// Every page of every list of leads that a caller can ask for.
 async fn every_page(caller: &Caller) -> Vec<Page> {
     let mut pages = Vec::new();
     for states in STATES {
         for page_size in [1, 2, 3] {
             for action in ACTIONS {
-                pages.extend(pages_of_leads(caller, action, states, page_size).await);
+                pages.extend(pages_of_leads(caller, action, states, page_size, ("", "")).await);
             }
             pages.extend(pages_of_assigned_leads(caller, states, page_size).await);
+        }
+    }
+    for selection in SELECTIONS {
+        for action in [LeadAction::View, LeadAction::Retrieve] {
+            pages.extend(pages_of_leads(caller, action, STATES[3], 2, selection).await);
         }
     }
     pages
 }
 
-async fn pages_of_leads(caller: &Caller, action: LeadAction, states: &[LeadState], page_size: i32) -> Vec<Page> {
-    let name = format!("{action:?} {states:?} by {page_size}");
+/// Counts, with all that they say of the leads counted.
+async fn counts(caller: &Caller) -> Vec<CountLeadsResponse> {
+    let mut answers = Vec::new();
+    for states in STATES {
+        for action in [LeadAction::View, LeadAction::Retrieve, LeadAction::Export] {
+            for (filter, _) in SELECTIONS.into_iter().chain([("", "")]) {
+                for max_count in [0, 2] {
+                    let request = CountLeadsRequest {
+                        action: action.into(),
+                        states: states.iter().map(|state| i32::from(*state)).collect(),
+                        filter: filter.to_owned(),
+                        max_count,
+                        facets: (1..=6).collect(),
+                    };
+                    answers.push(caller.leads().count_leads(request).await.unwrap().into_inner());
+                }
+            }
+        }
+    }
+    answers
+}
+
+async fn pages_of_leads(
+    caller: &Caller,
+    action: LeadAction,
+    states: &[LeadState],
+    page_size: i32,
+    (filter, order_by): (&str, &str),
+) -> Vec<Page> {
+    let name = format!("{action:?} {states:?} by {page_size} {filter} {order_by}").trim_end().to_owned();
     let states = states.iter().map(|state| i32::from(*state)).collect();
-    let mut request = ListLeadsRequest { action: action.into(), states, page_size, page_token: String::new() };
+    let (filter, order_by) = (filter.to_owned(), order_by.to_owned());
+    let mut request =
+        ListLeadsRequest { action: action.into(), states, page_size, filter, order_by, ..ListLeadsRequest::default() };
     let mut pages = Vec::new();
     loop {
         let page = caller.leads().list_leads(request.clone()).await.unwrap().into_inner();
@@ -51,7 +95,7 @@ async fn pages_of_leads(caller: &Caller, action: LeadAction, states: &[LeadState
 async fn pages_of_assigned_leads(caller: &Caller, states: &[LeadState], page_size: i32) -> Vec<Page> {
     let name = format!("assigned {states:?} by {page_size}");
     let states = states.iter().map(|state| i32::from(*state)).collect();
-    let mut request = ListAssignedLeadsRequest { user_id: String::new(), states, page_size, page_token: String::new() };
+    let mut request = ListAssignedLeadsRequest { states, page_size, ..ListAssignedLeadsRequest::default() };
     let mut pages = Vec::new();
     loop {
         let page = caller.assignments().list_assigned_leads(request.clone()).await.unwrap().into_inner();
@@ -70,16 +114,18 @@ struct Onlookers([Caller; 3]);
 #[derive(PartialEq, Debug)]
 struct Seen {
     pages: [Vec<Page>; 3],
+    counts: [Vec<CountLeadsResponse>; 3],
     company: String,
 }
 
 impl Onlookers {
     async fn see(&self) -> Seen {
         let Self([ana, gil, mia]) = self;
-        let (ana, gil, leads) = tokio::join!(every_page(ana), every_page(gil), every_page(mia));
+        let pages: [Vec<Page>; 3] = tokio::join!(every_page(ana), every_page(gil), every_page(mia)).into();
+        let counts = tokio::join!(counts(ana), counts(gil), counts(mia)).into();
         let groups = mia.directory().list_groups(ListGroupsRequest::default()).await.unwrap().into_inner();
         let users = mia.directory().list_users(ListUsersRequest::default()).await.unwrap().into_inner();
-        Seen { pages: [ana, gil, leads], company: format!("{groups:?} {users:?}") }
+        Seen { pages, counts, company: format!("{groups:?} {users:?}") }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The database is asked the same for a hidden lead as for an absent one, so that the time it takes tells nothing.
 
-use leadward::proto::{DuplicatePolicy, ErrorReason, Lead, LeadAction, ListOrdersRequest};
+use leadward::proto::{
+    CountLeadsRequest, DuplicatePolicy, ErrorReason, Lead, LeadAction, ListLeadsRequest, ListOrdersRequest,
+};
 
 use super::{
     BATCHES, Watched, absent, check_batch, clerk, create, duplicates_of, get_batch, hidden_leads, hidden_orders,
@@ -129,6 +131,42 @@ async fn every_call_on_an_order_of_a_hidden_lead_runs_the_statements_of_one_on_a
         let (_, expected) = wire.during(list(nobodys)).await;
         let (_, statements) = wire.during(list(hidden.iter().map(|(lead, _)| lead.id.clone()).collect())).await;
         assert_eq!(statements, expected);
+    }
+}
+
+/// What a filter finds is hidden, or there is nothing to find: in every order, and in counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_runs_the_same_statements_whether_a_filter_finds_hidden_leads_or_none() {
+    let t = TestServer::start(Database::Postgres).await;
+    let (clerk, ben) = (clerk(&t).await, t.agent("ben").await);
+    t.lead_of("own", &clerk).await;
+    hidden_people(&t, &ben).await;
+    let watched = Watched::beside(t).await;
+    let (wire, clerk) = (&watched.wire, watched.caller(&clerk));
+
+    for order_by in ["", "create_time", "name", "next_contact_time desc", "country, name desc"] {
+        let ask = async |person: &str| {
+            let filter = format!(r#"name:"{person}" OR email:"{person}" OR external_id = "{person}""#);
+            let (facets, order_by) = ((1..=6).collect(), order_by.to_owned());
+            let counted = CountLeadsRequest { filter: filter.clone(), facets, ..Default::default() };
+            assert_eq!(clerk.leads().count_leads(counted).await.unwrap().into_inner().count, 0);
+            let listed = ListLeadsRequest { filter, order_by, ..Default::default() };
+            assert!(clerk.leads().list_leads(listed).await.unwrap().into_inner().leads.is_empty());
+        };
+        for _ in 0..2 {
+            ask("nobody").await;
+        }
+        wire.settle().await;
+        // What is looked for may stand in the statement, to be planned with.
+        let run = async |person: &str| -> Vec<String> {
+            let ((), statements) = wire.during(ask(person)).await;
+            statements.iter().map(|sql| sql.replace(person, "somebody")).collect()
+        };
+        let expected = run("nobody").await;
+        assert!(!expected.is_empty());
+        for found in ["secret", "secret 2", "person3", "platform-1"] {
+            assert_eq!(run(found).await, expected, "{found} by {order_by:?}");
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use leadward::proto::{
     UpdateUserPermissionsRequest, access_check_result::Outcome, assignment_service_client::AssignmentServiceClient,
     directory_service_client::DirectoryServiceClient, lead_service_client::LeadServiceClient,
     order_service_client::OrderServiceClient, permission_service_client::PermissionServiceClient,
+    report_service_client::ReportServiceClient,
 };
 use prost_types::FieldMask;
 use tonic::{
@@ -88,6 +89,11 @@ impl Caller {
             .max_decoding_message_size(LARGEST_PAGE)
     }
 
+    pub fn reports(&self) -> ReportServiceClient<Authorised> {
+        ReportServiceClient::with_interceptor(self.channel.clone(), self.bearer())
+            .max_decoding_message_size(LARGEST_PAGE)
+    }
+
     pub fn permissions(&self) -> PermissionServiceClient<Authorised> {
         PermissionServiceClient::with_interceptor(self.channel.clone(), self.bearer())
     }
@@ -128,7 +134,7 @@ impl Caller {
         page_size: i32,
     ) -> Result<Vec<Lead>, Status> {
         let states = states.iter().map(|state| i32::from(*state)).collect();
-        let mut request = ListLeadsRequest { action: action.into(), states, page_size, page_token: String::new() };
+        let mut request = ListLeadsRequest { action: action.into(), states, page_size, ..ListLeadsRequest::default() };
         let mut leads = Vec::new();
         loop {
             let page = self.leads().list_leads(request.clone()).await?.into_inner();

@@ -54,6 +54,7 @@ fn code_of(reason: ErrorReason) -> Code {
         | ErrorReason::RoleRequired
         | ErrorReason::RoleNotBelow
         | ErrorReason::SelfConfiguration
+        | ErrorReason::NotOwner
         | ErrorReason::Escalation => Code::PermissionDenied,
         ErrorReason::LeadNotFound | ErrorReason::ResourceNotFound => Code::NotFound,
         ErrorReason::InvalidArgument

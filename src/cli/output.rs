@@ -1,4 +1,4 @@
-//! Where an export goes.
+//! Where an export or a report goes.
 
 use std::{
     fs::{self, File},

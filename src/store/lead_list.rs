@@ -1,0 +1,97 @@
+//! Lists of leads: filtered, ordered, cut into pages, counted. Which statement it is follows from what is asked and from the caller's
+//! level alone; what others have must not show in it.
+
+mod counts;
+mod page;
+mod rank;
+#[cfg(test)]
+mod tests;
+
+use sea_orm::{Condition, ConnectionTrait, FromQueryResult, Iterable, sea_query::Query};
+
+pub use self::counts::{Count, Facet, FacetCounts, count};
+use self::{
+    page::{Pages, Wanted, one_by_one},
+    rank::{Part, Ranking, Stages},
+};
+use super::{
+    Db, Result,
+    entity::lead,
+    fence,
+    leads::{self, Row},
+    planned::planned,
+};
+use crate::{
+    access::scope::LeadScope,
+    model::{
+        lead::{Lead, LeadState},
+        permission::OrderVisibility,
+    },
+    query::{
+        filter::Filter,
+        order::{Cursor, Order},
+    },
+};
+
+/// Which of a scope's leads.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// Those in these states.
+    pub states: Vec<LeadState>,
+    /// Those that pass this, in which no user or group is given by name.
+    pub filter: Filter,
+    /// Which orders the caller sees, and so what `last_order_status` is.
+    pub orders: OrderVisibility,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug)]
+pub struct Slice {
+    /// How many rows at most, 1 to 1,000.
+    pub size: u32,
+    /// The place of the last row of the page before, in the same order; none: from the start.
+    pub after: Option<Cursor>,
+}
+
+/// The rows of a page, and where the next one begins; none: this was the last.
+#[derive(Clone, Debug)]
+pub struct Sliced<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// The place of the last row, if there are more.
+    pub next: Option<Cursor>,
+}
+
+/// A page of the scope's leads in an order.
+///
+/// # Errors
+/// The database's.
+pub async fn list<A>(
+    db: &impl Db,
+    scope: &LeadScope<A>,
+    selection: &Selection,
+    order: &Order,
+    slice: &Slice,
+) -> Result<Sliced<Lead>> {
+    let conn = db.conn().0;
+    let backend = conn.get_database_backend();
+    let ranking = Ranking::of(order);
+    let limit = u64::from(slice.size) + 1;
+    let wanted = Wanted { ranking: &ranking, after: slice.after.as_ref(), limit };
+    let Some(ids) = Pages::new(scope, selection, backend).ids(wanted) else {
+        return Ok(Sliced { rows: fence::believed(db, scope.fence(), Vec::new()).await?, next: None });
+    };
+    // The rows are fetched once it is known which: in the same statement, so that no change comes between.
+    let mut rows = Query::select();
+    one_by_one(rows.from_subquery(ids, "page"), "page", lead::Column::iter(), Condition::all(), backend);
+    leads::select_rows(&mut rows);
+    rows.cond_where(fence::holds(scope.fence(), backend)).limit(limit);
+    ranking.sort(&mut rows, Part::Whole, Stages::Joined(leads::STAGE));
+    let found = Row::find_by_statement(planned(&rows, backend)).all(&conn).await?;
+    let mut found = fence::believed(db, scope.fence(), found).await?;
+    let more = found.len() > slice.size as usize;
+    found.truncate(slice.size as usize);
+    let rows = found.into_iter().map(Row::read).collect::<Result<Vec<Lead>>>()?;
+    let next = if more { rows.last().map(|lead| order.place(lead)) } else { None };
+    Ok(Sliced { rows, next })
+}
