@@ -286,8 +286,9 @@ impl<'a> Watching<'a> {
         for (number, (sight, principal)) in self.position.sights.iter().zip(&self.principals).enumerate() {
             let counts = happened.seq > sight.since && (number == last || first(number));
             if counts && principal.views(&at) {
-                // All was told by the first of the sights. By a later one it was told from the lead's first event on.
-                let told = number == 0 || (number == last && !first(0));
+                // All was told by the first of the sights. By the last it was told from the lead's first event on; where this is that of any
+                // sight before, it was perhaps still to be compared.
+                let told = number == 0 || (number == last && !(0..last).any(first));
                 answer = if told { InSight::Yes } else { answer.max(InSight::Perhaps) };
             }
         }
