@@ -121,8 +121,12 @@ pub async fn take_in(tx: &Tx, caller: &Caller, rows: &[&Row], duplicates: &Dupli
     while !rest.is_empty() {
         let (some, later) = rest.split_at(at_once.min(rest.len()));
         (rest, at_once) = (later, at_once * GROWTH);
-        // The database writes the rows before while these are judged and made ready.
-        let (written, taken) = tokio::join!(before.write(tx), batch.take_all(some));
+        let (written, taken) = match duplicates.policy {
+            // A row may change what one before it has made, which must stand by then.
+            DuplicatePolicy::Update => (before.write(tx).await, batch.take_all(some).await),
+            // The database writes the rows before while these are judged and made ready.
+            DuplicatePolicy::Reject | DuplicatePolicy::Skip => tokio::join!(before.write(tx), batch.take_all(some)),
+        };
         written.map_err(seen_next_time)?;
         let (taken, waiting) = taken.map_err(seen_next_time)?;
         answers.extend(taken);
