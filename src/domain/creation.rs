@@ -23,8 +23,8 @@ use crate::{
 
 /// How many rows are written at once at first, and how many times as many after each time: judging a row takes less time than writing one,
 /// and so the database hardly waits for the first.
-const WRITTEN_FIRST: usize = 40;
-const GROWTH: usize = 3;
+const WRITTEN_FIRST: usize = 80;
+const GROWTH: usize = 2;
 
 /// What became of a new lead.
 #[derive(Clone, Debug)]

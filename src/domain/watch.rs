@@ -76,6 +76,8 @@ pub struct Tell {
 /// A step of a watch.
 #[derive(Clone, Debug)]
 pub struct Step {
+    /// Where the watcher was before, as seen by what they may view now: from here the step can be taken again, or told in parts.
+    pub from: Position,
     /// What there is to tell.
     pub tells: Vec<Tell>,
     /// Where the watcher is once they were told all of it.
@@ -139,6 +141,7 @@ async fn stand(tx: &Tx, caller: &Caller) -> Result<()> {
 struct Watching<'a> {
     tx: &'a Tx,
     caller: &'a Caller,
+    from: Position,
     position: Position,
     /// Who the watcher was by each sight.
     principals: Vec<Arc<Principal>>,
@@ -154,11 +157,12 @@ impl<'a> Watching<'a> {
             return Err(Error::ResumeTokenExpired);
         }
         let principals = position.sights.iter().map(|at| at.sight.principal(caller.id())).collect();
-        Ok(Self { tx, caller, position, principals, head, tells: Vec::new(), more: false })
+        Ok(Self { tx, caller, from: position.clone(), position, principals, head, tells: Vec::new(), more: false })
     }
 
     fn told(self) -> Step {
-        Step { tells: self.tells, position: self.position, more: self.more, read: Instant::now() }
+        let Self { from, tells, position, more, .. } = self;
+        Step { from, tells, position, more, read: Instant::now() }
     }
 
     fn user(&self) -> UserId {
@@ -248,8 +252,15 @@ impl<'a> Watching<'a> {
         let viewable = self.viewable(&ids).await?;
         let past = Past::read(self, &ids).await?;
         let in_sight: Vec<InSight> = events.iter().map(|happened| self.was_in_sight(happened, &past)).collect();
+        // How a lead was before its next event is how it was after this one: from the last to the first, and that may come in a later step.
         let mut next_of: HashMap<LeadId, bool> = HashMap::new();
-        // From the last to the first: how a lead was before its next event is how it was after this one.
+        if self.more
+            && let Some(last) = events.last()
+        {
+            for next in lead_events::first_after(self.tx, &ids, last.seq).await? {
+                next_of.insert(next.event.lead_id, self.was_in_sight(&next, &past) != InSight::No);
+            }
+        }
         let mut told: Vec<(usize, News)> = Vec::new();
         for (at, happened) in events.iter().enumerate().rev() {
             let id = happened.event.lead_id;
@@ -287,8 +298,10 @@ impl<'a> Watching<'a> {
             let counts = happened.seq > sight.since && (number == last || first(number));
             if counts && principal.views(&at) {
                 // All was told by the first of the sights. By the last it was told from the lead's first event on; where this is that of any
-                // sight before, it was perhaps still to be compared.
-                let told = number == 0 || (number == last && !(0..last).any(first));
+                // sight before, it was perhaps still to be compared. Of access that stays nothing is told: where rights have moved, the lead
+                // must not count as told, for the comparison may have told that it was lost.
+                let certain = last == 0 || happened.event.kind != LeadEventKind::Access;
+                let told = certain && (number == 0 || (number == last && !(0..last).any(first)));
                 answer = if told { InSight::Yes } else { answer.max(InSight::Perhaps) };
             }
         }

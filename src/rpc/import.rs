@@ -1,10 +1,13 @@
-//! ImportLeads: rows in, outcomes out. One message is one transaction. The next is read and parsed meanwhile, and no further one
-//! before the outcomes are taken.
+//! ImportLeads: rows in, outcomes out. What has come is taken in one transaction. Meanwhile the next rows are read and parsed, and those
+//! before are answered; no further ones are read before outcomes are taken.
 
 use std::{pin::Pin, sync::Arc};
 
 use futures::Stream;
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::mpsc,
+    task::{JoinSet, yield_now},
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 use tracing::Instrument;
@@ -35,72 +38,108 @@ pub type Outcomes = Pin<Box<dyn Stream<Item = Result<proto::ImportLeadsResponse,
 const RESULTS_PER_ANSWER: usize = 200;
 /// How many answers may wait for a client that doesn't read them: those of one message, so that the next can be taken meanwhile.
 const WAITING: usize = MOST_ITEMS / RESULTS_PER_ANSWER;
-/// How many messages may wait, parsed, for those before them.
+/// How many rows are taken in one transaction at most: two large messages, or many small ones.
+const MOST_TOGETHER: usize = 2 * MOST_ITEMS;
+/// How many transactions' rows may wait between two stages.
 const AHEAD: usize = 1;
+/// How many rows are parsed before others may go on.
+const BETWEEN: usize = 50;
 
 /// Takes an import in until its stream ends, a message is malformed, or the caller loses what they had.
 pub fn run(api: Api, caller: Caller, messages: Streaming<proto::ImportLeadsRequest>) -> Outcomes {
     let (answers, outcomes) = mpsc::channel(WAITING);
-    let taking = async move {
-        if let Err(refusal) = take_all(&api, caller, messages, &answers).await {
+    let (chunks, parsed) = mpsc::channel(AHEAD);
+    let (taken, done) = mpsc::channel(AHEAD);
+    // They end with what they work for.
+    let mut stages = JoinSet::new();
+    stages.spawn(request_id::keep(read_all(caller.id(), messages, chunks)).in_current_span());
+    stages.spawn(request_id::keep(take_all(api, caller, parsed, taken)).in_current_span());
+    let answering = async move {
+        if let Err(refusal) = answer_all(done, stages, &answers).await {
             // Nobody listens any more where this can't be sent.
             let _ = answers.send(Err(refusal)).await;
         }
     };
-    tokio::spawn(request_id::keep(taking).in_current_span());
+    tokio::spawn(request_id::keep(answering).in_current_span());
     Box::pin(ReceiverStream::new(outcomes))
 }
 
-async fn take_all(
-    api: &Api,
-    mut caller: Caller,
-    messages: Streaming<proto::ImportLeadsRequest>,
-    answers: &mpsc::Sender<Result<proto::ImportLeadsResponse, Status>>,
-) -> Result<(), Status> {
-    let (chunks, mut parsed) = mpsc::channel(AHEAD);
-    // Ends with what it is read for.
-    let mut reading = JoinSet::new();
-    reading.spawn(request_id::keep(read_all(caller.id(), messages, chunks)).in_current_span());
-    while let Some(chunk) = parsed.recv().await {
-        let chunk: Chunk = chunk?;
-        let mut taken = take(api, &caller, &chunk).await;
-        // An import can last; what was taken from its caller since it began is gone for its next rows.
-        if let Err(Error::Store(store::Error::Moved)) = &taken {
-            caller = api.resolver.verified(&caller).await.map_err(status::of)?;
-            taken = take(api, &caller, &chunk).await;
-        }
-        let mut results = chunk.results(taken.map_err(status::of)?).into_iter();
-        while !results.as_slice().is_empty() {
-            let results = results.by_ref().take(RESULTS_PER_ANSWER).collect();
-            if answers.send(Ok(proto::ImportLeadsResponse { results })).await.is_err() {
-                return Ok(());
-            }
-        }
-    }
-    match reading.join_next().await {
-        Some(Err(died)) => Err(status::of(Error::Internal(format!("reading an import died: {died}")))),
-        Some(Ok(())) | None => Ok(()),
-    }
-}
-
-/// Reads until the stream ends, something is wrong with it, or nobody wants more.
+/// Reads until the stream ends, something is wrong with it, or nobody wants more. Rows that come while others are taken go on together.
 async fn read_all(
     caller: UserId,
     mut messages: Streaming<proto::ImportLeadsRequest>,
     chunks: mpsc::Sender<Result<Chunk, Status>>,
 ) {
     let mut reader = Reader { caller, import: None, last: None };
-    loop {
-        let chunk = match messages.message().await {
-            Ok(None) => return,
-            Ok(Some(message)) => reader.parse(message).map_err(status::of),
-            Err(refusal) => Err(status::of_transport(refusal)),
+    let mut waiting: Option<Chunk> = None;
+    let end = loop {
+        tokio::select! {
+            biased;
+            place = chunks.reserve(), if waiting.is_some() => match (place, waiting.take()) {
+                (Ok(place), Some(chunk)) => place.send(Ok(chunk)),
+                _ => return,
+            },
+            message = messages.message(), if waiting.as_ref().is_none_or(Chunk::has_room) => {
+                let chunk = match message {
+                    Ok(None) => break Ok(()),
+                    Ok(Some(message)) => reader.parse(message).await.map_err(status::of),
+                    Err(refusal) => Err(status::of_transport(refusal)),
+                };
+                match (chunk, &mut waiting) {
+                    (Ok(chunk), Some(before)) => before.append(chunk),
+                    (Ok(chunk), None) => waiting = Some(chunk),
+                    (Err(refusal), _) => break Err(refusal),
+                }
+            }
+        }
+    };
+    // Nobody wants them any more where they can't be sent.
+    for last in waiting.into_iter().map(Ok).chain(end.err().map(Err)) {
+        let _ = chunks.send(last).await;
+    }
+}
+
+/// Takes message after message, until they end, one is wrong, or nobody wants to know.
+async fn take_all(
+    api: Api,
+    mut caller: Caller,
+    mut parsed: mpsc::Receiver<Result<Chunk, Status>>,
+    done: mpsc::Sender<Result<Taken, Status>>,
+) {
+    while let Some(chunk) = parsed.recv().await {
+        let taken = match chunk {
+            Ok(chunk) => take(&api, &mut caller, chunk).await.map_err(status::of),
+            Err(refusal) => Err(refusal),
         };
-        let ends = chunk.is_err();
-        if chunks.send(chunk).await.is_err() || ends {
+        let ends = taken.is_err();
+        if done.send(taken).await.is_err() || ends {
             return;
         }
     }
+}
+
+/// Answers message after message, while the next is taken.
+async fn answer_all(
+    mut done: mpsc::Receiver<Result<Taken, Status>>,
+    mut stages: JoinSet<()>,
+    answers: &mpsc::Sender<Result<proto::ImportLeadsResponse, Status>>,
+) -> Result<(), Status> {
+    while let Some(taken) = done.recv().await {
+        let mut results = taken?.results();
+        loop {
+            let results: Vec<_> = results.by_ref().take(RESULTS_PER_ANSWER).collect();
+            if results.is_empty() {
+                break;
+            }
+            if answers.send(Ok(proto::ImportLeadsResponse { results })).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+    while let Some(ended) = stages.join_next().await {
+        ended.map_err(|died| status::of(Error::Internal(format!("an import died: {died}"))))?;
+    }
+    Ok(())
 }
 
 /// What the messages so far have said.
@@ -120,7 +159,7 @@ struct Import {
 }
 
 impl Reader {
-    fn parse(&mut self, message: proto::ImportLeadsRequest) -> Result<Chunk> {
+    async fn parse(&mut self, message: proto::ImportLeadsRequest) -> Result<Chunk> {
         let proto::ImportLeadsRequest { options, rows } = message;
         let import = match (&self.import, options) {
             (Some(_), Some(_)) => return Err(Error::invalid("options", "belong in the first message")),
@@ -134,7 +173,7 @@ impl Reader {
         if import.key.is_some() {
             self.ascending(&rows)?;
         }
-        Ok(Chunk::of(import, rows))
+        Ok(Chunk::of(import, rows).await)
     }
 
     fn options(&self, options: proto::ImportOptions) -> Result<Import> {
@@ -162,13 +201,15 @@ impl Reader {
     }
 }
 
-/// The rows of a message, parsed.
+/// The rows of some messages, parsed.
 struct Chunk {
     import: Arc<Import>,
-    good: Arc<Good>,
-    /// Every row's number, and why it is refused where it is malformed: refusals can't be shared by attempts, and wait aside.
-    places: Vec<(i64, Option<Error>)>,
+    good: Good,
+    places: Places,
 }
+
+/// Every row's number, and why it is refused where it is malformed: refusals can't be shared by attempts, and wait aside.
+type Places = Vec<(i64, Option<Error>)>;
 
 /// The rows that can be taken, by their numbers, and the numbers of those that are malformed.
 struct Good {
@@ -176,8 +217,14 @@ struct Good {
     malformed: Vec<i64>,
 }
 
-/// What became of a message's good rows.
+/// What became of rows.
 struct Taken {
+    places: Places,
+    outcomes: Outcome,
+}
+
+/// What became of the good ones.
+struct Outcome {
     /// What had been taken before, where that is remembered.
     before: Option<Progress>,
     /// The others' outcomes.
@@ -185,9 +232,12 @@ struct Taken {
 }
 
 impl Chunk {
-    fn of(import: Arc<Import>, given: Vec<proto::ImportRow>) -> Self {
+    async fn of(import: Arc<Import>, given: Vec<proto::ImportRow>) -> Self {
         let (mut rows, mut malformed, mut places) = (Vec::new(), Vec::new(), Vec::new());
-        for row in given {
+        for (at, row) in given.into_iter().enumerate() {
+            if at % BETWEEN == 0 {
+                yield_now().await;
+            }
             let number = row.row_number;
             let refusal = match parse(row) {
                 Ok(row) => {
@@ -201,21 +251,33 @@ impl Chunk {
             };
             places.push((number, refusal));
         }
-        Self { import, good: Arc::new(Good { rows, malformed }), places }
+        Self { import, good: Good { rows, malformed }, places }
     }
 
+    fn has_room(&self) -> bool {
+        self.places.len() + MOST_ITEMS <= MOST_TOGETHER
+    }
+
+    fn append(&mut self, mut after: Self) {
+        self.good.rows.append(&mut after.good.rows);
+        self.good.malformed.append(&mut after.good.malformed);
+        self.places.append(&mut after.places);
+    }
+}
+
+impl Taken {
     /// One result per row, in their order.
-    fn results(self, taken: Taken) -> Vec<proto::ImportResult> {
-        let Taken { before, outcomes } = taken;
+    fn results(self) -> impl Iterator<Item = proto::ImportResult> {
+        let Outcome { before, outcomes } = self.outcomes;
         let mut outcomes = outcomes.into_iter();
-        let outcome = |(number, refusal): (i64, Option<Error>)| {
+        let outcome = move |(number, refusal): (i64, Option<Error>)| {
             if before.as_ref().is_some_and(|before| before.has(number)) {
                 return Some(already_taken(number));
             }
             let outcome = refusal.map(Err).or_else(|| outcomes.next())?;
             Some(result(number, outcome))
         };
-        self.places.into_iter().filter_map(outcome).collect()
+        self.places.into_iter().filter_map(outcome)
     }
 }
 
@@ -225,9 +287,23 @@ fn parse(row: proto::ImportRow) -> Result<Row> {
     faults.unless(Some(row))
 }
 
-async fn take(api: &Api, caller: &Caller, chunk: &Chunk) -> Result<Taken> {
+async fn take(api: &Api, caller: &mut Caller, chunk: Chunk) -> Result<Taken> {
+    let Chunk { import, good, places } = chunk;
+    let good = Arc::new(good);
+    let outcomes = match take_as(api, caller, &import, &good).await {
+        // An import can last; what was taken from its caller since it began is gone for its next rows.
+        Err(Error::Store(store::Error::Moved)) => {
+            *caller = api.resolver.verified(caller).await?;
+            take_as(api, caller, &import, &good).await
+        }
+        answer => answer,
+    };
+    Ok(Taken { places, outcomes: outcomes? })
+}
+
+async fn take_as(api: &Api, caller: &Caller, import: &Arc<Import>, good: &Arc<Good>) -> Result<Outcome> {
     creation::may_import(caller)?;
-    let args = (caller.clone(), Arc::clone(&chunk.import), Arc::clone(&chunk.good));
+    let args = (caller.clone(), Arc::clone(import), Arc::clone(good));
     api.store
         .write(args, |tx, args| async move {
             let (caller, import, good) = &*args;
@@ -236,11 +312,11 @@ async fn take(api: &Api, caller: &Caller, chunk: &Chunk) -> Result<Taken> {
         .await
 }
 
-async fn take_new(tx: &Tx, caller: &Caller, import: &Import, good: &Good) -> Result<Taken> {
+async fn take_new(tx: &Tx, caller: &Caller, import: &Import, good: &Good) -> Result<Outcome> {
     let Some(key) = &import.key else {
         let rows: Vec<&Row> = good.rows.iter().map(|(_, row)| row).collect();
         let outcomes = creation::take_in(tx, caller, &rows, &import.duplicates).await?;
-        return Ok(Taken { before: None, outcomes });
+        return Ok(Outcome { before: None, outcomes });
     };
     let before = imports::progress(tx, key).await?;
     let (numbers, rows): (Vec<i64>, Vec<&Row>) =
@@ -255,7 +331,7 @@ async fn take_new(tx: &Tx, caller: &Caller, import: &Import, good: &Good) -> Res
     if after != before {
         imports::advance(tx, key, &before, &after).await?;
     }
-    Ok(Taken { before: Some(before), outcomes })
+    Ok(Outcome { before: Some(before), outcomes })
 }
 
 fn result(row_number: i64, outcome: Result<Intake>) -> proto::ImportResult {

@@ -2,7 +2,7 @@
 
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityName, EntityTrait, IdenStatic, Iterable, Statement,
-    Value,
+    Value, sea_query::ArrayType,
 };
 
 use super::{Db, Error, Result, Tx};
@@ -16,18 +16,6 @@ const ROWS_PER_STATEMENT: usize = 128;
 pub struct Insert(Vec<Statement>);
 
 impl Insert {
-    /// Of rows that have all set the same columns, in their order.
-    ///
-    /// # Errors
-    /// Only a bug's: a type of columns that isn't known here.
-    pub(super) fn of<A: ActiveModelTrait>(rows: Vec<A>, backend: DbBackend) -> Result<Self> {
-        let Some(rows) = Rows::of(rows)? else { return Ok(Self(Vec::new())) };
-        match backend {
-            DbBackend::Postgres => Ok(Self(vec![rows.unnested()?])),
-            _ => Ok(Self(rows.listed())),
-        }
-    }
-
     /// These rows, and then others.
     pub(super) fn then(mut self, others: Self) -> Self {
         self.0.extend(others.0);
@@ -46,11 +34,103 @@ impl Insert {
     }
 }
 
-/// Rows to insert: what each has in each of the columns.
-struct Rows {
-    table: &'static str,
-    columns: Vec<&'static str>,
-    values: Vec<Vec<Value>>,
+/// Rows of one table that have all set the same columns, gathered to be inserted at once, in their order.
+#[derive(Debug)]
+pub(super) struct Rows<A: ActiveModelTrait> {
+    columns: Vec<Values<A>>,
+    count: usize,
+}
+
+/// What each row has in one column.
+#[derive(Debug)]
+struct Values<A: ActiveModelTrait> {
+    column: <A::Entity as EntityTrait>::Column,
+    values: Vec<Value>,
+}
+
+impl<A: ActiveModelTrait> Default for Rows<A> {
+    fn default() -> Self {
+        Self { columns: Vec::new(), count: 0 }
+    }
+}
+
+impl<A: ActiveModelTrait> Rows<A> {
+    /// # Errors
+    /// Only a bug's: a row that hasn't set a column of the first.
+    pub(super) fn add(&mut self, mut row: A) -> Result<()> {
+        if self.count == 0 {
+            let set = <A::Entity as EntityTrait>::Column::iter().filter(|column| !row.is_not_set(*column));
+            self.columns = set.map(|column| Values { column, values: Vec::new() }).collect();
+        }
+        for Values { column, values } in &mut self.columns {
+            let value = row.take(*column).into_value();
+            values.push(value.ok_or_else(|| bug("rows that are inserted together differ in their columns"))?);
+        }
+        self.count += 1;
+        Ok(())
+    }
+
+    /// # Errors
+    /// Only a bug's: a type of columns that isn't known here.
+    pub(super) fn insert(self, backend: DbBackend) -> Result<Insert> {
+        match backend {
+            _ if self.count == 0 => Ok(Insert::default()),
+            DbBackend::Postgres => Ok(Insert(vec![self.unnested()?])),
+            _ => Ok(Insert(self.listed())),
+        }
+    }
+
+    fn start(&self) -> (String, Vec<String>) {
+        let table = <A::Entity as Default>::default();
+        let columns: Vec<String> = self.columns.iter().map(|of| format!("\"{}\"", of.column.as_str())).collect();
+        (format!("INSERT INTO \"{}\" ({})", table.table_name(), columns.join(", ")), columns)
+    }
+
+    /// As arrays, one per column: a statement whose size has nothing to do with the number of rows. What is the same in all rows
+    /// goes over once.
+    fn unnested(self) -> Result<Statement> {
+        let (start, columns) = self.start();
+        let (mut selected, mut arrays, mut names, mut parameters) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (at, (Values { values, .. }, column)) in self.columns.into_iter().zip(columns).enumerate() {
+            let first = values.first().ok_or_else(|| bug("there are no rows"))?;
+            let (kind, parameter) = (kind(first)?, at + 1);
+            // The arrays say how many rows there are, so that there must be one.
+            if at > 0 && values.iter().all(|value| value == first) {
+                selected.push(format!("${parameter}::{kind}"));
+                parameters.push(first.clone());
+                continue;
+            }
+            // The driver's arrays hold no NULL; text that is read as an array does.
+            if values.iter().any(|value| *value == value.as_null()) {
+                arrays.push(format!("${parameter}::text::{kind}[]"));
+                parameters.push(array_as_text(&values)?.into());
+            } else {
+                arrays.push(format!("${parameter}::{kind}[]"));
+                parameters.push(array(first.array_type(), values));
+            }
+            selected.push(column.clone());
+            names.push(column);
+        }
+        let (selected, arrays, names) = (selected.join(", "), arrays.join(", "), names.join(", "));
+        let sql = format!("{start} SELECT {selected} FROM unnest({arrays}) AS new({names})");
+        Ok(Statement::from_sql_and_values(DbBackend::Postgres, sql, parameters))
+    }
+
+    fn listed(self) -> Vec<Statement> {
+        let row = format!("({})", vec!["?"; self.columns.len()].join(", "));
+        let (start, _) = self.start();
+        let mut columns: Vec<_> = self.columns.into_iter().map(|of| of.values.into_iter()).collect();
+        let (mut rest, mut statements) = (self.count, Vec::new());
+        while let Some(power) = rest.checked_ilog2() {
+            let count = ROWS_PER_STATEMENT.min(1 << power);
+            let sql = format!("{start} VALUES {}", vec![row.as_str(); count].join(", "));
+            let values: Vec<Value> =
+                (0..count).flat_map(|_| columns.iter_mut().filter_map(Iterator::next).collect::<Vec<_>>()).collect();
+            statements.push(Statement::from_sql_and_values(DbBackend::Sqlite, sql, values));
+            rest -= count;
+        }
+        statements
+    }
 }
 
 /// Inserts rows that have all set the same columns, in their order.
@@ -58,83 +138,29 @@ struct Rows {
 /// # Errors
 /// [`Error::Unique`], [`Error::Reference`], or the database's.
 pub(super) async fn insert<A: ActiveModelTrait>(tx: &Tx, rows: Vec<A>) -> Result<()> {
-    Insert::of(rows, tx.conn().0.get_database_backend())?.run(tx).await
+    let mut gathered = Rows::default();
+    for row in rows {
+        gathered.add(row)?;
+    }
+    gathered.insert(tx.conn().0.get_database_backend())?.run(tx).await
 }
 
-impl Rows {
-    /// None where there are none.
-    fn of<A: ActiveModelTrait>(rows: Vec<A>) -> Result<Option<Self>> {
-        let Some(first) = rows.first() else { return Ok(None) };
-        let set = <A::Entity as EntityTrait>::Column::iter().filter(|column| !first.is_not_set(*column));
-        let set: Vec<<A::Entity as EntityTrait>::Column> = set.collect();
-        let values = |mut row: A| set.iter().map(|column| row.take(*column).into_value()).collect::<Option<Vec<_>>>();
-        let table = <A::Entity as Default>::default().table_name();
-        let columns = set.iter().map(|column| column.as_str()).collect();
-        let values = rows.into_iter().map(values).collect::<Option<Vec<_>>>();
-        let values = values.ok_or_else(|| bug("rows that are inserted together differ in their columns"))?;
-        Ok(Some(Self { table, columns, values }))
-    }
-
-    /// As arrays, one per column: a statement whose size has nothing to do with the number of rows. What is the same in all rows
-    /// goes over once.
-    fn unnested(self) -> Result<Statement> {
-        let (mut selected, mut arrays, mut names, mut values) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let columns = quoted(&self.columns);
-        for (at, column) in columns.iter().enumerate() {
-            let of_column = || self.values.iter().filter_map(move |row| row.get(at));
-            let first = of_column().next().ok_or_else(|| bug("there are no rows"))?;
-            let kind = kind(first)?;
-            let parameter = at + 1;
-            // The arrays say how many rows there are, so that there must be one.
-            if at > 0 && of_column().all(|value| value == first) {
-                selected.push(format!("${parameter}::{kind}"));
-                values.push(first.clone());
-            } else {
-                selected.push(column.clone());
-                names.push(column.clone());
-                // As text, since arrays of the driver hold no NULL.
-                arrays.push(format!("${parameter}::{kind}[]"));
-                values.push(array(of_column())?.into());
-            }
-        }
-        let sql = format!(
-            "INSERT INTO \"{}\" ({}) SELECT {} FROM unnest({}) AS new({})",
-            self.table,
-            columns.join(", "),
-            selected.join(", "),
-            arrays.join(", "),
-            names.join(", "),
-        );
-        Ok(Statement::from_sql_and_values(DbBackend::Postgres, sql, values))
-    }
-
-    fn listed(self) -> Vec<Statement> {
-        let start = format!("INSERT INTO \"{}\" ({}) VALUES ", self.table, quoted(&self.columns).join(", "));
-        let row = format!("({})", vec!["?"; self.columns.len()].join(", "));
-        let mut rest = self.values.into_iter();
-        let mut statements = Vec::new();
-        while let Some(power) = rest.len().checked_ilog2() {
-            let count = ROWS_PER_STATEMENT.min(1 << power);
-            let sql = start.clone() + &vec![row.as_str(); count].join(", ");
-            let values = rest.by_ref().take(count).flatten();
-            statements.push(Statement::from_sql_and_values(DbBackend::Sqlite, sql, values));
-        }
-        statements
-    }
-}
-
-/// Many texts as one parameter, since a statement of a thousand takes longer to read than to run: an array as PostgreSQL reads
-/// it, JSON for SQLite.
-pub(super) fn texts(texts: Vec<String>, backend: DbBackend) -> Result<String> {
-    let values: Vec<Value> = texts.iter().map(|text| text.as_str().into()).collect();
+/// Many texts as one parameter, since a statement of a thousand takes longer to read than to run: an array for PostgreSQL, JSON for
+/// SQLite.
+pub(super) fn texts(texts: Vec<String>, backend: DbBackend) -> Result<Value> {
     match backend {
-        DbBackend::Postgres => array(values.iter()),
-        _ => serde_json::to_string(&texts).map_err(|_| bug("a text can't be written")),
+        DbBackend::Postgres => Ok(array(ArrayType::String, texts.into_iter().map(Value::from).collect())),
+        _ => Ok(serde_json::to_string(&texts).map_err(|_| bug("a text can't be written"))?.into()),
     }
 }
 
-fn quoted(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| format!("\"{name}\"")).collect()
+/// Numbers as one parameter for PostgreSQL.
+pub(super) fn numbers(numbers: impl IntoIterator<Item = i32>) -> Value {
+    array(ArrayType::Int, numbers.into_iter().map(Value::from).collect())
+}
+
+fn array(kind: ArrayType, values: Vec<Value>) -> Value {
+    Value::Array(kind, Some(Box::new(values)))
 }
 
 /// PostgreSQL's type for a value.
@@ -150,7 +176,7 @@ fn kind(value: &Value) -> Result<&'static str> {
 }
 
 /// An array as PostgreSQL reads it.
-fn array<'a>(values: impl Iterator<Item = &'a Value>) -> Result<String> {
+fn array_as_text(values: &[Value]) -> Result<String> {
     let mut text = String::from("{");
     for value in values {
         if text.len() > 1 {
@@ -191,15 +217,15 @@ fn bug(what: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{Value, array};
+    use super::{Value, array_as_text};
 
     #[test]
     fn an_array_quotes_text_and_leaves_no_value_out() {
         let texts = ["plain", "", "NULL", r#"{"a":"b\\c"}"#, "é, ü"].map(|text| Value::String(Some(text.to_owned())));
         let values: Vec<Value> = texts.into_iter().chain([Value::String(None)]).collect();
         let expected = r#"{"plain","","NULL","{\"a\":\"b\\\\c\"}","é, ü",NULL}"#;
-        assert_eq!(array(values.iter()).ok().as_deref(), Some(expected));
+        assert_eq!(array_as_text(&values).ok().as_deref(), Some(expected));
         let numbers = [Value::BigInt(Some(-1)), Value::BigInt(None)];
-        assert_eq!(array(numbers.iter()).ok().as_deref(), Some("{-1,NULL}"));
+        assert_eq!(array_as_text(&numbers).ok().as_deref(), Some("{-1,NULL}"));
     }
 }

@@ -12,9 +12,12 @@ use sea_orm::{
 use super::{
     Db, Error, Result, Tx,
     entity::{settings, user},
-    micros, now,
+    micros, now, time,
 };
-use crate::{access::fence::Fence, model::ids::UserId};
+use crate::{
+    access::fence::Fence,
+    model::{Time, ids::UserId},
+};
 
 /// The turn of changes of rights.
 const TURN: Lock = (72_392, 0);
@@ -69,10 +72,16 @@ pub(super) fn holds(fence: Option<&Fence>, backend: DbBackend) -> Condition {
 /// # Errors
 /// The database's.
 pub async fn stands(db: &impl Db, fence: &Fence) -> Result<bool> {
+    Ok(stands_at(db, fence).await?.is_some())
+}
+
+/// The database's clock, where the rights are still what they were.
+async fn stands_at(db: &impl Db, fence: &Fence) -> Result<Option<Time>> {
     let conn = db.conn().0;
-    let query =
-        Query::select().expr(Expr::val(1)).cond_where(holds(Some(fence), conn.get_database_backend())).to_owned();
-    Ok(conn.query_one(&query).await?.is_some())
+    let backend = conn.get_database_backend();
+    let query = Query::select().expr_as(now(backend), "now").cond_where(holds(Some(fence), backend)).to_owned();
+    let Some(row) = conn.query_one(&query).await? else { return Ok(None) };
+    time(row.try_get("", "now")?).map(Some).ok_or(Error::Corrupt("clock"))
 }
 
 /// Refuses to go on where the rights are no longer what they were. Versions only grow: what stands now has stood ever since.
@@ -104,8 +113,8 @@ pub async fn hold(tx: &Tx, fence: Option<&Fence>) -> Result<()> {
     let Some(fence) = fence else { return Ok(()) };
     let users = fence.users.iter().map(|(id, _)| of_user(*id));
     lock(tx, "pg_advisory_xact_lock_shared", users.chain([EVERYONE])).await?;
-    tx.read_clock().await?;
-    confirm(tx, Some(fence)).await
+    tx.set_clock(stands_at(tx, fence).await?.ok_or(Error::Moved)?);
+    Ok(())
 }
 
 /// Waits until no other change of rights is under way, and keeps others from starting until this one ends.

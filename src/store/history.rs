@@ -8,7 +8,7 @@ use sea_orm::{
 
 use super::{
     Db, Error, Result, Tx,
-    bulk::Insert,
+    bulk::{Insert, Rows},
     entity::lead_history::{ActiveModel, Column, Entity, Model},
     leads::{Found, Locked},
     micros, micros_of, time, times,
@@ -34,24 +34,47 @@ pub struct Happening {
     pub changes: Vec<Change>,
 }
 
+/// What one actor did to several leads, gathered to be appended at once.
+#[derive(Debug)]
+pub struct Entries {
+    actor: Actor,
+    rows: Rows<ActiveModel>,
+}
+
+impl Entries {
+    /// None yet.
+    pub fn by(actor: Actor) -> Self {
+        Self { actor, rows: Rows::default() }
+    }
+
+    /// Adds one.
+    ///
+    /// # Errors
+    /// Only a bug's.
+    pub fn add(&mut self, tx: &Tx, happening: Happening) -> Result<()> {
+        let Happening { lead_id, kind, changes } = happening;
+        self.rows.add(row(&HistoryEntry { changes, ..entry(tx, self.actor, lead_id, kind) })?)
+    }
+
+    /// Makes the INSERT that appends them.
+    ///
+    /// # Errors
+    /// Only a bug's.
+    pub fn insert(self, tx: &Tx) -> Result<Insert> {
+        self.rows.insert(tx.conn().0.get_database_backend())
+    }
+}
+
 /// Appends what one actor did.
 ///
 /// # Errors
 /// The database's.
 pub async fn append(tx: &Tx, actor: Actor, happenings: Vec<Happening>) -> Result<()> {
-    appending(tx, actor, happenings)?.run(tx).await
-}
-
-/// Makes the INSERT that appends what one actor did.
-///
-/// # Errors
-/// Only a bug's.
-pub fn appending(tx: &Tx, actor: Actor, happenings: Vec<Happening>) -> Result<Insert> {
-    let entries = happenings.into_iter().map(|happening| {
-        let Happening { lead_id, kind, changes } = happening;
-        row(&HistoryEntry { changes, ..entry(tx, actor, lead_id, kind) })
-    });
-    Insert::of(entries.collect::<Result<Vec<_>>>()?, tx.conn().0.get_database_backend())
+    let mut entries = Entries::by(actor);
+    for happening in happenings {
+        entries.add(tx, happening)?;
+    }
+    entries.insert(tx)?.run(tx).await
 }
 
 /// Appends what one actor did about a lead.

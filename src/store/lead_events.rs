@@ -138,6 +138,16 @@ pub async fn span_after(db: &impl Db, leads: &[LeadId], place: i64) -> Result<Ha
     Ok(rows.into_iter().map(|(lead, first, last)| (lead.into(), (first, last))).collect())
 }
 
+/// The first event of each of some leads after a place.
+///
+/// # Errors
+/// The database's.
+pub async fn first_after(db: &impl Db, leads: &[LeadId], place: i64) -> Result<Vec<Happened>> {
+    let firsts = span_after(db, leads, place).await?.into_values().map(|(first, _)| first);
+    let rows = Entity::find().filter(Column::Seq.is_in(firsts)).all(&db.conn().0).await?;
+    rows.into_iter().map(read).collect()
+}
+
 /// Lets go of what was kept long enough.
 ///
 /// # Errors

@@ -19,7 +19,7 @@ use sea_orm::{
 pub(super) use self::row::Row;
 pub use self::{
     duplicates::{Existing, Keys, existing, lock_keys, registrable},
-    insert::{NewRow, insert_many},
+    insert::NewLeads,
     write::{
         Written, delete, set_active, set_assignee, set_deposited, set_discarded, set_fields, set_resolved,
         set_resolved_by_sale, set_retrieved,

@@ -71,8 +71,12 @@ impl Tx {
 
     /// Reads the clock, after a lock was waited for: whoever held it may have written later times than ours.
     pub(super) async fn read_clock(&self) -> Result<()> {
-        self.now.store(micros(clock(self).await?), Ordering::Relaxed);
+        self.set_clock(clock(self).await?);
         Ok(())
+    }
+
+    pub(super) fn set_clock(&self, now: Time) {
+        self.now.store(micros(now), Ordering::Relaxed);
     }
 }
 

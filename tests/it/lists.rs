@@ -3,13 +3,14 @@
 mod agreement;
 mod counts;
 mod filters;
+mod large;
 mod masks;
 mod model;
 mod orders;
 mod pages;
 mod plans;
 
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 
 use leadward::proto::{CountLeadsRequest, CountLeadsResponse, Lead, LeadFacet, LeadState, ListLeadsRequest};
 use prost_types::Timestamp;
@@ -100,18 +101,32 @@ fn key(lead: &Lead, field: &str, assigned: Option<Key>) -> Option<Key> {
     }
 }
 
+/// Where a lead comes by one key: what is not set, last in either direction.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Up(Key),
+    Down(Reverse<Key>),
+    Unset,
+}
+
+impl Rank {
+    fn of(key: Option<Key>, descending: bool) -> Self {
+        match key {
+            Some(key) if descending => Self::Down(Reverse(key)),
+            Some(key) => Self::Up(key),
+            None => Self::Unset,
+        }
+    }
+}
+
 /// Puts leads in the order of some keys: what is not set comes last, and the ID decides where nothing else does, in the direction of the
 /// last key. No keys: the newest first.
 fn sort<T>(leads: &mut [T], keys: &[Direction<'_>], id: impl Fn(&T) -> &str, key: impl Fn(&T, &str) -> Option<Key>) {
-    let turned = |ordering: Ordering, descending: bool| if descending { ordering.reverse() } else { ordering };
     let last = keys.last().is_none_or(|(_, descending)| *descending);
-    leads.sort_by(|one, other| {
-        let by_key = |(field, descending): &Direction<'_>| match (key(one, field), key(other, field)) {
-            (Some(one), Some(other)) => turned(one.cmp(&other), *descending),
-            (one, other) => one.is_none().cmp(&other.is_none()),
-        };
-        let decided = keys.iter().map(by_key).find(|ordering| *ordering != Ordering::Equal);
-        decided.unwrap_or_else(|| turned(id(one).cmp(id(other)), last))
+    leads.sort_by_cached_key(|lead| {
+        let by_key = |(field, descending): &Direction<'_>| Rank::of(key(lead, field), *descending);
+        let by_id = Rank::of(Some(Key::Text(id(lead).to_owned())), last);
+        keys.iter().map(by_key).chain([by_id]).collect::<Vec<_>>()
     });
 }
 

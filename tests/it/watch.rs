@@ -6,6 +6,7 @@ mod away;
 mod hidden;
 mod killed;
 mod mirror;
+mod moved_twice;
 mod resume;
 mod slow;
 

@@ -26,14 +26,16 @@ use crate::{
     },
     store::{
         self, Insert, Tx, groups,
-        history::Happening,
-        leads::{self, Existing, Keys, Locked, NewRow, Reached},
+        history::{Entries, Happening},
+        leads::{self, Existing, Keys, Locked, NewLeads, Reached},
         principals, settings, users,
     },
 };
 
 /// How many leads are looked at in one statement.
 const AT_ONCE: usize = 1_000;
+/// How many rows are judged before others may go on.
+const BETWEEN: usize = 16;
 
 /// Who is to work leads of a batch. Their row is locked, so that nobody else adds to what they have.
 struct Assignee {
@@ -42,7 +44,7 @@ struct Assignee {
     open: u64,
 }
 
-/// Rows of one transaction; inserts and their history wait for one statement each.
+/// Rows of one transaction; new leads and their history wait to be inserted at once.
 pub(super) struct Batch<'a> {
     tx: &'a Tx,
     caller: &'a Caller,
@@ -63,8 +65,8 @@ pub(super) struct Batch<'a> {
     groups: HashMap<GroupId, bool>,
     by_name: HashMap<String, Option<GroupId>>,
     stages: HashMap<String, (EntryId, String)>,
-    inserts: Vec<NewRow>,
-    happenings: Vec<Happening>,
+    new: NewLeads,
+    history: Entries,
 }
 
 /// New leads and their history, ready to be written.
@@ -108,8 +110,8 @@ impl<'a> Batch<'a> {
             groups: HashMap::new(),
             by_name: HashMap::new(),
             stages: HashMap::new(),
-            inserts: Vec::new(),
-            happenings: Vec::new(),
+            new: NewLeads::default(),
+            history: Entries::by(caller.actor()),
         };
         let same: Vec<(LeadId, MatchKey)> = keys.iter().flat_map(|keys| batch.existing.find(keys)).collect();
         batch.meet(&same).await?;
@@ -138,8 +140,8 @@ impl<'a> Batch<'a> {
         let lead = self.place(new).await?;
         self.existing.add(lead.id, keys);
         let changes = history::changes(None, &lead);
-        self.happenings.push(Happening { lead_id: lead.id, kind: HistoryKind::Created, changes });
-        self.inserts.push(NewRow { lead: lead.clone(), stage });
+        self.history.add(self.tx, Happening { lead_id: lead.id, kind: HistoryKind::Created, changes })?;
+        self.new.add(self.tx, &self.edit, &lead, stage)?;
         Ok(Intake::Created(Box::new(lead)))
     }
 
@@ -155,7 +157,7 @@ impl<'a> Batch<'a> {
         if new.is_empty() {
             return Ok(());
         }
-        if self.inserts.iter().any(|insert| new.contains(&insert.lead.id)) {
+        if new.iter().any(|id| self.new.has(*id)) {
             self.flush().await?;
         }
         let new: Vec<LeadId> = new.into_iter().collect();
@@ -182,28 +184,28 @@ impl<'a> Batch<'a> {
     /// Takes some of those rows, one after the other, and says what is to be written of them. Only what concerns all rows is an error.
     pub(super) async fn take_all(&mut self, rows: &[(&Row, &Keys)]) -> Result<(Vec<Result<Intake>>, Waiting)> {
         let mut answers = Vec::with_capacity(rows.len());
-        for (row, keys) in rows {
-            match self.take(row, keys).await {
-                Err(error @ Error::Store(_)) => return Err(error),
-                answer => answers.push(answer),
+        for some in rows.chunks(BETWEEN) {
+            for (row, keys) in some {
+                match self.take(row, keys).await {
+                    Err(error @ Error::Store(_)) => return Err(error),
+                    answer => answers.push(answer),
+                }
             }
             // What the rows before left to be written goes on meanwhile.
             yield_now().await;
         }
-        Ok((answers, self.waiting().await?))
+        Ok((answers, self.waiting()?))
     }
 
     /// What waits to be written, ready for it.
-    async fn waiting(&mut self) -> Result<Waiting> {
-        let leads = leads::insert_many(self.tx, &self.edit, &std::mem::take(&mut self.inserts))?;
-        yield_now().await;
-        let history = store::history::appending(self.tx, self.caller.actor(), std::mem::take(&mut self.happenings))?;
-        Ok(Waiting { leads, history })
+    fn waiting(&mut self) -> Result<Waiting> {
+        let history = std::mem::replace(&mut self.history, Entries::by(self.caller.actor()));
+        Ok(Waiting { leads: std::mem::take(&mut self.new).insert(self.tx)?, history: history.insert(self.tx)? })
     }
 
     /// Writes what waits.
     pub(super) async fn flush(&mut self) -> Result<()> {
-        self.waiting().await?.write(self.tx).await
+        self.waiting()?.write(self.tx).await
     }
 
     async fn look_up(&mut self, row: &Row) -> Result<NewLead> {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, JoinType, Order, Statement,
-    sea_query::{Expr, ExprTrait, Func, Query, SelectStatement},
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, JoinType, Statement, Value,
+    sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, UnionType},
 };
 use sha2::{Digest, Sha256};
 
@@ -14,7 +14,7 @@ use crate::{
         ids::LeadId,
         lead::{Lead, LeadPatch, MatchKey},
     },
-    store::{Db, Result, Tx, bulk, entity::lead, key, visible},
+    store::{Db, Error, Result, Tx, bulk, entity::lead, key, visible},
 };
 
 /// How many locks there are for all keys together: enough to keep strangers apart, few enough for a chunk of rows to take.
@@ -89,9 +89,9 @@ pub async fn lock_keys(tx: &Tx, keys: &[Keys]) -> Result<()> {
     if locks.is_empty() {
         return Ok(());
     }
-    let list: Vec<String> = locks.iter().map(u16::to_string).collect();
-    let sql = format!("SELECT pg_advisory_xact_lock(72391, k) FROM unnest(ARRAY[{}]) AS k ORDER BY k", list.join(","));
-    conn.execute_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+    let sql = "SELECT pg_advisory_xact_lock(72391, k) FROM unnest($1::integer[]) AS k ORDER BY k";
+    let locks = bulk::numbers(locks.into_iter().map(i32::from));
+    conn.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, [locks])).await?;
     Ok(())
 }
 
@@ -117,10 +117,14 @@ impl Existing {
     /// Takes in the keys that a lead has got since.
     pub fn add(&mut self, id: LeadId, keys: &Keys) {
         for (kind, key) in keys.all() {
-            let leads = self.0.entry((kind.word(), key.clone())).or_default();
-            if let Err(at) = leads.binary_search(&id) {
-                leads.insert(at, id);
-            }
+            self.note(id, kind, key.clone());
+        }
+    }
+
+    fn note(&mut self, id: LeadId, kind: MatchKey, key: String) {
+        let leads = self.0.entry((kind.word(), key)).or_default();
+        if let Err(at) = leads.binary_search(&id) {
+            leads.insert(at, id);
         }
     }
 
@@ -161,7 +165,8 @@ pub async fn registrable<A>(tx: &Tx, scope: &LeadScope<A>, keys: &Keys) -> Resul
 
 async fn look(tx: &Tx, keys: &[Keys], among: Condition) -> Result<Existing> {
     let conn = tx.conn().0;
-    let mut found = Existing::default();
+    let backend = conn.get_database_backend();
+    let mut looks = Vec::new();
     for (column, kind) in [
         (lead::Column::ExternalId, MatchKey::ExternalId),
         (lead::Column::EmailKey, MatchKey::Email),
@@ -169,29 +174,39 @@ async fn look(tx: &Tx, keys: &[Keys], among: Condition) -> Result<Existing> {
     ] {
         let wanted = keys.iter().flat_map(Keys::all).filter(|(of, _)| *of == kind).map(|(_, key)| key.clone());
         let wanted: Vec<String> = wanted.collect();
-        if wanted.is_empty() {
-            continue;
+        if !wanted.is_empty() {
+            looks.push(those_with((column, kind), bulk::texts(wanted, backend)?, &among, backend));
         }
-        let wanted = bulk::texts(wanted, conn.get_database_backend())?;
-        let rows = conn.query_all(&those_with(column, wanted, &among, conn.get_database_backend())).await?;
-        for row in rows {
-            let (id, key): (uuid::Uuid, String) = (row.try_get("", "id")?, row.try_get("", "key")?);
-            found.0.entry((kind.word(), key)).or_default().push(id.into());
-        }
+    }
+    let mut found = Existing::default();
+    let Some(all) = looks.into_iter().reduce(|mut all, next| all.union(UnionType::All, next).to_owned()) else {
+        return Ok(found);
+    };
+    for row in conn.query_all(&all).await? {
+        let (id, kind, key): (uuid::Uuid, String, String) =
+            (row.try_get("", "id")?, row.try_get("", "kind")?, row.try_get("", "key")?);
+        let kind = MatchKey::from_word(&kind).ok_or(Error::Corrupt("match key"))?;
+        found.note(id.into(), kind, key);
     }
     Ok(found)
 }
 
-/// Leads that have one of some keys, oldest first.
-fn those_with(column: lead::Column, keys: String, among: &Condition, backend: DbBackend) -> SelectStatement {
+/// Leads that have one of some keys of a kind.
+fn those_with(
+    (column, kind): (lead::Column, MatchKey),
+    keys: Value,
+    among: &Condition,
+    backend: DbBackend,
+) -> SelectStatement {
     let mut leads = Query::select();
     leads.column((lead::Entity, lead::Column::Id)).from(lead::Entity).cond_where(among.clone());
+    let kind = Expr::val(kind.word());
     if backend != DbBackend::Postgres {
         let wanted = [column.into_expr(), Expr::val(keys)];
         return leads
+            .expr_as(kind, "kind")
             .expr_as(column.into_expr(), "key")
             .and_where(Expr::cust_with_exprs("? IN (SELECT value FROM json_each(?))", wanted))
-            .order_by(lead::Column::Id, Order::Asc)
             .to_owned();
     }
     // Key by key along the index, whatever the planner thinks of how many there are: OFFSET keeps it from joining otherwise.
@@ -199,9 +214,9 @@ fn those_with(column: lead::Column, keys: String, among: &Condition, backend: Db
     let wanted = Func::cust("unnest").arg(Expr::cust_with_values("$1::text[]", [keys]));
     Query::select()
         .column(("found", "id"))
+        .expr_as(kind, "kind")
         .expr_as(Expr::col(("wanted", "wanted")), "key")
         .from_function(wanted, "wanted")
         .join_lateral(JoinType::InnerJoin, leads, "found", Expr::val(true))
-        .order_by(("found", "id"), Order::Asc)
         .to_owned()
 }

@@ -1,52 +1,70 @@
 //! New leads, many at a time.
 
+use std::collections::HashSet;
+
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
 use super::write::fields;
 use crate::{
     access::scope::{Edit, LeadScope},
     model::{
-        ids::{EntryId, UserId},
+        ids::{EntryId, LeadId, UserId},
         lead::Lead,
         lead_event::{LeadEvent, LeadEventKind},
     },
-    store::{Db, Error, Result, Tx, bulk::Insert, entity::lead, lead_events, lead_search, micros},
+    store::{
+        Db, Error, Result, Tx,
+        bulk::{Insert, Rows},
+        entity::{lead, lead_search::ActiveModel as Searched},
+        lead_events, lead_search, micros,
+    },
 };
 
-/// A lead to insert.
-#[derive(Clone, Debug)]
-pub struct NewRow {
-    /// The lead, whole.
-    pub lead: Lead,
-    /// The stage that its name stands for.
-    pub stage: Option<EntryId>,
+/// New leads, gathered to be inserted at once.
+#[derive(Debug, Default)]
+pub struct NewLeads {
+    ids: HashSet<LeadId>,
+    leads: Rows<lead::ActiveModel>,
+    searched: Rows<Searched>,
 }
 
-/// Makes the INSERT of leads that lie in their creator's EDIT scope. Run, it answers [`Error::Unique`] for an external ID that is taken.
-///
-/// # Errors
-/// [`Error::OutOfScope`] where one doesn't.
-pub fn insert_many(tx: &Tx, creator: &LeadScope<Edit>, new: &[NewRow]) -> Result<Insert> {
-    if !new.iter().all(|new| creator.covers_new(new.lead.assignee_id, new.lead.group_id)) {
-        return Err(Error::OutOfScope);
-    }
-    let backend = tx.conn().0.get_database_backend();
-    let leads = Insert::of(new.iter().map(row).collect::<Result<Vec<_>>>()?, backend)?;
-    let searched = new.iter().map(|new| lead_search::row(&new.lead)).collect::<Result<Vec<_>>>()?;
-    let insert = leads.then(Insert::of(searched, backend)?);
-    for new in new {
-        let (lead_id, kind) = (new.lead.id, LeadEventKind::Created);
+impl NewLeads {
+    /// Adds a lead that lies in its creator's EDIT scope, and the stage that its name stands for.
+    ///
+    /// # Errors
+    /// [`Error::OutOfScope`] where it doesn't.
+    pub fn add(&mut self, tx: &Tx, creator: &LeadScope<Edit>, lead: &Lead, stage: Option<EntryId>) -> Result<()> {
+        if !creator.covers_new(lead.assignee_id, lead.group_id) {
+            return Err(Error::OutOfScope);
+        }
+        self.leads.add(row(lead, stage)?)?;
+        self.searched.add(lead_search::row(lead)?)?;
+        self.ids.insert(lead.id);
+        let (lead_id, kind) = (lead.id, LeadEventKind::Created);
         lead_events::note(tx, LeadEvent { lead_id, kind, was: None, rows: Default::default() });
+        Ok(())
     }
-    Ok(insert)
+
+    /// Whether one of them is this one.
+    pub fn has(&self, id: LeadId) -> bool {
+        self.ids.contains(&id)
+    }
+
+    /// Makes their INSERT. Run, it answers [`Error::Unique`] for an external ID that is taken.
+    ///
+    /// # Errors
+    /// Only a bug's.
+    pub fn insert(self, tx: &Tx) -> Result<Insert> {
+        let backend = tx.conn().0.get_database_backend();
+        Ok(self.leads.insert(backend)?.then(self.searched.insert(backend)?))
+    }
 }
 
-fn row(new: &NewRow) -> Result<lead::ActiveModel> {
-    let lead = &new.lead;
+fn row(lead: &Lead, stage: Option<EntryId>) -> Result<lead::ActiveModel> {
     Ok(lead::ActiveModel {
         id: Set(lead.id.uuid()),
         source: Set(lead.source.word().to_owned()),
-        stage_id: Set(new.stage.map(EntryId::uuid)),
+        stage_id: Set(stage.map(EntryId::uuid)),
         assignee_id: Set(lead.assignee_id.map(UserId::uuid)),
         assigned_by: Set(lead.assigned.map(|(by, _)| by.uuid())),
         assign_time: Set(lead.assigned.map(|(_, at)| micros(at))),

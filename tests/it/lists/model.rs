@@ -2,8 +2,8 @@
 //!
 //! `LEADWARD_SEED` repeats a run, `LEADWARD_CASES` says how many questions to ask (250).
 
-mod company;
-mod filter;
+pub mod company;
+pub mod filter;
 
 use std::fmt;
 
@@ -33,16 +33,16 @@ const KEYS: [&str; 10] = [
 ];
 
 /// A list that somebody asks for.
-struct Question<'a> {
-    who: &'a Person,
+pub struct Question<'a> {
+    pub who: &'a Person,
     action: LeadAction,
     states: Vec<LeadState>,
     filter: Option<Node>,
-    keys: Vec<Direction<'static>>,
+    pub keys: Vec<Direction<'static>>,
 }
 
 impl<'a> Question<'a> {
-    fn any(dice: &mut Dice, company: &'a Company, pool: &Pool) -> Self {
+    pub fn any(dice: &mut Dice, company: &'a Company, pool: &Pool) -> Self {
         let who = dice.one_of(&company.people);
         let action = if dice.below(2) == 0 { LeadAction::View } else { *dice.one_of(&ACTIONS) };
         let mut states = vec![LeadState::Active, LeadState::Discarded, LeadState::Resolved];
@@ -68,6 +68,13 @@ impl<'a> Question<'a> {
 
     /// What the model says, in the order asked.
     fn expected<'b>(&self, company: &'b Company, keys: &[Direction<'_>]) -> Vec<&'b Facts> {
+        let mut leads = self.passing(company);
+        rank(&mut leads, keys);
+        leads
+    }
+
+    /// The leads that the model has on the list.
+    pub fn passing<'b>(&self, company: &'b Company) -> Vec<&'b Facts> {
         let tests_state = self.filter.as_ref().is_some_and(|filter| filter.tests("state"));
         let states = match (self.states.as_slice(), self.action) {
             ([], _) if tests_state => vec![LeadState::Active, LeadState::Discarded, LeadState::Resolved],
@@ -80,10 +87,7 @@ impl<'a> Question<'a> {
                 && self.who.covers(self.action, facts)
                 && self.filter.as_ref().is_none_or(|filter| filter.passes(self.who, facts))
         };
-        let mut leads: Vec<&Facts> = company.leads.iter().filter(passes).collect();
-        let by_key = |facts: &&Facts, field: &str| key(&facts.lead, field, facts.assigned());
-        sort(&mut leads, keys, |facts| &facts.lead.id, by_key);
-        leads
+        company.leads.iter().filter(passes).collect()
     }
 
     fn filter(&self) -> String {
@@ -94,18 +98,36 @@ impl<'a> Question<'a> {
         self.states.iter().map(|state| i32::from(*state)).collect()
     }
 
-    async fn listed(&self, page_size: i32) -> Vec<Lead> {
-        let request = ListLeadsRequest {
+    pub fn list_request(&self) -> ListLeadsRequest {
+        ListLeadsRequest {
             action: self.action.into(),
             states: self.states(),
             filter: self.filter(),
             order_by: order_by(&self.keys),
-            page_size,
             ..ListLeadsRequest::default()
-        };
+        }
+    }
+
+    pub fn count_request(&self, cap: usize) -> CountLeadsRequest {
+        CountLeadsRequest {
+            action: self.action.into(),
+            states: self.states(),
+            filter: self.filter(),
+            max_count: i64::try_from(cap).unwrap(),
+            facets: FACETS.map(i32::from).to_vec(),
+        }
+    }
+
+    async fn listed(&self, page_size: i32) -> Vec<Lead> {
+        let request = ListLeadsRequest { page_size, ..self.list_request() };
         let what = format!("{self}");
         list(&self.who.caller, request).await.unwrap_or_else(|status| panic!("{what}: {status:?}"))
     }
+}
+
+/// Puts leads in the order of some keys.
+pub fn rank(leads: &mut [&Facts], keys: &[Direction<'_>]) {
+    sort(leads, keys, |facts| &facts.lead.id, |facts, field| key(&facts.lead, field, facts.assigned()));
 }
 
 impl fmt::Display for Question<'_> {
@@ -133,14 +155,7 @@ on_both_databases! {
 
             let cap = 1 + dice.below(company.leads.len());
             let newest = question.expected(&company, &[]).into_iter().take(cap).map(|facts| facts.lead.clone());
-            let request = CountLeadsRequest {
-                action: question.action.into(),
-                states: question.states(),
-                filter: question.filter(),
-                max_count: i64::try_from(cap).unwrap(),
-                facets: FACETS.map(i32::from).to_vec(),
-            };
-            let counted = count(&question.who.caller, request).await.unwrap();
+            let counted = count(&question.who.caller, question.count_request(cap)).await.unwrap();
             assert_eq!(counted.capped, expected.len() > cap, "{question} up to {cap}");
             assert_is_of(&counted, &newest.collect::<Vec<_>>(), &format!("{question} up to {cap}"));
             some += usize::from(!expected.is_empty());

@@ -9,9 +9,10 @@ use leadward::proto::{
 use prost_types::Timestamp;
 
 use super::super::Key;
-use crate::support::{ACTIONS, Caller, Dice, TestServer, euros, groups_permission, named, permission};
+use crate::support::{ACTIONS, Caller, Dice, TestServer, euros, groups_permission, named, permission, seconds_ago};
 
 const LEADS: usize = 60;
+const HOUR: u64 = 60 * 60;
 const STATUSES: [OrderStatus; 4] =
     [OrderStatus::Partial, OrderStatus::Completed, OrderStatus::Cancelled, OrderStatus::Refunded];
 const NAMES: [&str; 9] =
@@ -32,17 +33,21 @@ pub struct Person {
     levels: HashMap<LeadAction, Permission>,
     administrator: bool,
     sees_all_orders: bool,
+    /// Of what is assigned to them, what was resolved more than an hour ago.
+    loses_resolved: bool,
 }
 
 /// All that there is to know of a lead.
 pub struct Facts {
     pub lead: Lead,
+    assign_time: Option<Timestamp>,
     orders: Vec<Order>,
     rows: HashMap<String, Row>,
 }
 
+/// What somebody has of a lead.
 #[derive(Clone, Copy)]
-enum Row {
+pub enum Row {
     Given(GrantMode),
     Blocked,
 }
@@ -63,12 +68,7 @@ impl Company {
             ("leo", "leads-agent"),
         ] {
             let person = Person::agent(t.user(name, profile).await, profile, dice, &group_ids);
-            let request = UpdateUserPermissionsRequest {
-                user_id: person.caller.id.clone(),
-                permissions: person.levels.values().cloned().collect(),
-                ..UpdateUserPermissionsRequest::default()
-            };
-            t.admin().permissions().update_user_permissions(request).await.unwrap();
+            person.is_set_up(&t.admin()).await;
             people.push(person);
         }
         let mut leads = Vec::new();
@@ -80,10 +80,18 @@ impl Company {
 }
 
 impl Person {
-    fn boss(caller: Caller, administrator: bool) -> Self {
+    pub fn boss(caller: Caller, administrator: bool) -> Self {
         let complete = |action: LeadAction| (action, permission(action, AccessLevel::Complete));
         let levels = ACTIONS.into_iter().map(complete).collect();
-        Self { caller, reads_directory: true, levels, administrator, sees_all_orders: true }
+        Self { caller, reads_directory: true, levels, administrator, sees_all_orders: true, loses_resolved: false }
+    }
+
+    /// Of one of the profiles that come with the service, but with levels of their own.
+    pub fn of(profile: &str, caller: Caller, levels: impl Iterator<Item = (LeadAction, Permission)>) -> Self {
+        let for_leads = profile == "leads-agent";
+        let (sees_all_orders, loses_resolved) = (!for_leads, for_leads);
+        let levels = levels.collect();
+        Self { caller, reads_directory: false, levels, administrator: false, sees_all_orders, loses_resolved }
     }
 
     fn agent(caller: Caller, profile: &str, dice: &mut Dice, groups: &[&str]) -> Self {
@@ -99,9 +107,17 @@ impl Person {
             };
             (action, permission)
         };
-        let levels = ACTIONS.into_iter().map(level).collect();
-        let sees_all_orders = profile != "leads-agent";
-        Self { caller, reads_directory: false, levels, administrator: false, sees_all_orders }
+        Self::of(profile, caller, ACTIONS.into_iter().map(level))
+    }
+
+    /// Tells the service which levels they have.
+    pub async fn is_set_up(&self, admin: &Caller) {
+        let request = UpdateUserPermissionsRequest {
+            user_id: self.caller.id.clone(),
+            permissions: self.levels.values().cloned().collect(),
+            ..UpdateUserPermissionsRequest::default()
+        };
+        admin.permissions().update_user_permissions(request).await.unwrap();
     }
 
     fn level(&self, action: LeadAction) -> AccessLevel {
@@ -121,7 +137,13 @@ impl Person {
         };
         let in_group = lead.group_id.as_ref().is_some_and(|id| permission.group_ids.contains(id));
         let in_pool = permission.include_unassigned && lead.assignee_id.is_empty();
-        lead.assignee_id == self.caller.id || given || in_group || in_pool || level == AccessLevel::Complete
+        let assigned = lead.assignee_id == self.caller.id && !self.has_lost(lead);
+        assigned || given || in_group || in_pool || level == AccessLevel::Complete
+    }
+
+    fn has_lost(&self, lead: &Lead) -> bool {
+        let resolved = lead.resolve_time.filter(|_| self.loses_resolved);
+        resolved.is_some_and(|time| time.seconds < seconds_ago(HOUR).seconds)
     }
 
     /// The status of a lead's most recent order that this person may see.
@@ -137,13 +159,17 @@ impl Person {
 }
 
 impl Facts {
-    /// When it was assigned: as it was made.
+    /// Of a lead without orders; the rows by user.
+    pub fn new(lead: Lead, assign_time: Option<Timestamp>, rows: HashMap<String, Row>) -> Self {
+        Self { lead, assign_time, orders: Vec::new(), rows }
+    }
+
     pub fn assign_time(&self) -> Option<Timestamp> {
-        self.lead.create_time.filter(|_| !self.lead.assignee_id.is_empty())
+        self.assign_time
     }
 
     pub fn assigned(&self) -> Option<Key> {
-        self.assign_time().map(|time| Key::Time(time.seconds, time.nanos))
+        self.assign_time.map(|time| Key::Time(time.seconds, time.nanos))
     }
 
     async fn any(t: &TestServer, dice: &mut Dice, number: usize, people: &[Person], groups: &[&str]) -> Self {
@@ -175,7 +201,10 @@ impl Facts {
             1 => drop(admin.resolve(&id).await.unwrap()),
             _ => {}
         }
-        Self { lead: admin.get_lead(&id).await.unwrap(), orders, rows }
+        let lead = admin.get_lead(&id).await.unwrap();
+        // As it was made.
+        let assign_time = lead.create_time.filter(|_| !lead.assignee_id.is_empty());
+        Self { orders, ..Self::new(lead, assign_time, rows) }
     }
 }
 
