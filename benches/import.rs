@@ -1,5 +1,5 @@
 //! What an import of many leads costs beside the databases' own ways. `make bench-import` prints it; LEADWARD_ROWS says how many
-//! leads (100,000), and with LEADWARD_TEST_POSTGRES_URL it is measured on PostgreSQL too.
+//! leads (1,000,000), and with LEADWARD_TEST_POSTGRES_URL it is measured on PostgreSQL too.
 //!
 //! The leads go through the RPC, client and server in this process, into a new database. Then the rows that came of them (leads,
 //! their history, their events) go into another new database with the same tables, indexes and foreign keys: on PostgreSQL by
@@ -38,7 +38,7 @@ const TABLES: [&str; 4] = ["leads", "lead_search", "lead_history", "lead_events"
 const TARGET: f64 = 0.75;
 
 fn main() {
-    let leads = env::var("LEADWARD_ROWS").map_or(100_000, |leads| leads.parse().expect("LEADWARD_ROWS is a number"));
+    let leads = env::var("LEADWARD_ROWS").map_or(1_000_000, |leads| leads.parse().expect("LEADWARD_ROWS is a number"));
     let postgres = env::var("LEADWARD_TEST_POSTGRES_URL");
     // Each in a process of its own, or the memory of the first would be seen in the second.
     match (env::args().nth(1).as_deref(), postgres) {

@@ -126,7 +126,9 @@ async fn measure(url: &str, leads: u64) {
     let of_everything = readers.last().unwrap().ids().await;
     let mut cells = Vec::new();
     println!("  {}", Cell::HEADER);
-    for reader in &readers {
+    // As with other benchmarks, a name says that only what is called so is measured.
+    let asked = env::args().skip(1).find(|arg| !arg.starts_with('-')).unwrap_or_default();
+    for reader in readers.iter().filter(|reader| reader.reach.contains(&asked)) {
         let own = reader.ids().await;
         let ids = if own.is_empty() { &of_everything } else { &own };
         for order_by in ORDERS {

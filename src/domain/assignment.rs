@@ -23,10 +23,12 @@ use crate::{
         settings::Settings,
         user::{Desk, UserState},
     },
-    query::order::Order,
+    query::{
+        order::Order,
+        slice::{Slice, Sliced},
+    },
     store::{
         Store, Tx, lead_access,
-        lead_list::{Slice, Sliced},
         leads::{self, Locked},
         principals, settings, users,
     },

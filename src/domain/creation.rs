@@ -16,7 +16,7 @@ use crate::{
         permission::{Action, Capability},
     },
     store::{
-        self, Tx, fence,
+        self, Retryable, Tx, fence,
         leads::{self, Keys},
     },
 };
@@ -121,14 +121,20 @@ pub async fn take_in(tx: &Tx, caller: &Caller, rows: &[&Row], duplicates: &Dupli
     while !rest.is_empty() {
         let (some, later) = rest.split_at(at_once.min(rest.len()));
         (rest, at_once) = (later, at_once * GROWTH);
-        let (written, taken) = match duplicates.policy {
-            // A row may change what one before it has made, which must stand by then.
-            DuplicatePolicy::Update => (before.write(tx).await, batch.take_all(some).await),
-            // The database writes the rows before while these are judged and made ready.
-            DuplicatePolicy::Reject | DuplicatePolicy::Skip => tokio::join!(before.write(tx), batch.take_all(some)),
+        // The database writes the rows before while these are judged and made ready.
+        let writing = batch.writing().await;
+        let write = async {
+            let written = before.write(tx).await;
+            drop(writing);
+            written.map_err(seen_next_time)
         };
-        written.map_err(seen_next_time)?;
-        let (taken, waiting) = taken.map_err(seen_next_time)?;
+        let (written, taken) = tokio::join!(write, batch.take_all(some));
+        let (taken, waiting) = match (written, taken.map_err(seen_next_time)) {
+            (Ok(()), taken) => taken?,
+            // What fails after the first has failed says nothing of why.
+            (Err(_), Err(taken)) if taken.is_retryable() => return Err(taken),
+            (Err(written), _) => return Err(written),
+        };
         answers.extend(taken);
         before = waiting;
     }

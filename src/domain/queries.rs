@@ -12,14 +12,20 @@ use super::{Error, Resource, Result, Violation};
 use crate::{
     access::Caller,
     model::{
+        count::{Count, Facet},
         ids::{GroupId, UserId},
         lead::{Lead, LeadState},
         permission::Action,
     },
-    query::{fields::Field, filter::Filter, order::Order},
+    query::{
+        fields::Field,
+        filter::Filter,
+        order::Order,
+        slice::{Slice, Sliced},
+    },
     store::{
         Db, Store,
-        lead_list::{self, Count, Facet, Selection, Slice, Sliced},
+        lead_list::{self, Selection},
         names, users,
     },
 };

@@ -14,6 +14,7 @@ use crate::{
     },
     model::{
         Time,
+        count::Facet,
         history::HistoryEntry,
         ids::{GroupId, LeadId, UserId},
         lead::{Lead, LeadState},
@@ -25,12 +26,9 @@ use crate::{
         columns::Column,
         fields::Field,
         order::{Cursor, Order},
+        slice::{Slice, Sliced},
     },
-    store::{
-        self, Db, Store, Tx, fence,
-        lead_list::{self, Facet, Slice, Sliced},
-        names, principals, reports,
-    },
+    store::{self, Db, Store, Tx, fence, lead_list, names, principals, reports},
 };
 
 /// How many entries of histories an agent's report shows.

@@ -1,6 +1,7 @@
 //! The vocabulary of leadward. No I/O, no proto, no ORM: types that can't hold a wrong value once they are made.
 
 pub mod contact;
+pub mod count;
 pub mod deposit;
 pub mod history;
 pub mod ids;

@@ -5,3 +5,4 @@ pub mod fields;
 pub mod filter;
 pub mod order;
 pub mod page_token;
+pub mod slice;

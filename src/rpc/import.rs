@@ -1,9 +1,10 @@
 //! ImportLeads: rows in, outcomes out. What has come is taken in one transaction. Meanwhile the next rows are read and parsed, and those
 //! before are answered; no further ones are read before outcomes are taken.
 
-use std::{pin::Pin, sync::Arc};
+use std::{fmt, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
 
-use futures::Stream;
+use futures::{FutureExt, Stream};
+use prost::Message;
 use tokio::{
     sync::mpsc,
     task::{JoinSet, yield_now},
@@ -23,7 +24,10 @@ use crate::{
         Error, Result,
         creation::{self, Intake, Row},
     },
-    model::{ids::UserId, lead::Duplicates},
+    model::{
+        ids::{LeadId, UserId},
+        lead::{DuplicatePolicy, Duplicates},
+    },
     proto::{self, ImportOutcome},
     store::{
         self, Tx,
@@ -36,10 +40,12 @@ pub type Outcomes = Pin<Box<dyn Stream<Item = Result<proto::ImportLeadsResponse,
 
 /// How many outcomes are sent in one answer: refusals with all their faults must not outgrow what clients take.
 const RESULTS_PER_ANSWER: usize = 200;
-/// How many answers may wait for a client that doesn't read them: those of one message, so that the next can be taken meanwhile.
+/// How many answers may wait for a client that doesn't read them.
 const WAITING: usize = MOST_ITEMS / RESULTS_PER_ANSWER;
 /// How many rows are taken in one transaction at most: two large messages, or many small ones.
 const MOST_TOGETHER: usize = 2 * MOST_ITEMS;
+/// Messages whose rows are as large as this together are not joined by another: memory is what they are held in.
+const LARGE: usize = 1024 * 1024;
 /// How many transactions' rows may wait between two stages.
 const AHEAD: usize = 1;
 /// How many rows are parsed before others may go on.
@@ -55,7 +61,9 @@ pub fn run(api: Api, caller: Caller, messages: Streaming<proto::ImportLeadsReque
     stages.spawn(request_id::keep(read_all(caller.id(), messages, chunks)).in_current_span());
     stages.spawn(request_id::keep(take_all(api, caller, parsed, taken)).in_current_span());
     let answering = async move {
-        if let Err(refusal) = answer_all(done, stages, &answers).await {
+        // A stream that just ended would say that all is well.
+        let answered = AssertUnwindSafe(answer_all(done, stages, &answers)).catch_unwind().await;
+        if let Err(refusal) = answered.unwrap_or_else(|_| Err(died("while it was answered"))) {
             // Nobody listens any more where this can't be sent.
             let _ = answers.send(Err(refusal)).await;
         }
@@ -99,7 +107,7 @@ async fn read_all(
     }
 }
 
-/// Takes message after message, until they end, one is wrong, or nobody wants to know.
+/// Takes what has come, until nothing comes any more, something is wrong, or nobody wants to know.
 async fn take_all(
     api: Api,
     mut caller: Caller,
@@ -118,7 +126,7 @@ async fn take_all(
     }
 }
 
-/// Answers message after message, while the next is taken.
+/// Answers what was taken, while the next is.
 async fn answer_all(
     mut done: mpsc::Receiver<Result<Taken, Status>>,
     mut stages: JoinSet<()>,
@@ -137,9 +145,13 @@ async fn answer_all(
         }
     }
     while let Some(ended) = stages.join_next().await {
-        ended.map_err(|died| status::of(Error::Internal(format!("an import died: {died}"))))?;
+        ended.map_err(died)?;
     }
     Ok(())
+}
+
+fn died(how: impl fmt::Display) -> Status {
+    status::of(Error::Internal(format!("an import died: {how}")))
 }
 
 /// What the messages so far have said.
@@ -161,6 +173,7 @@ struct Import {
 impl Reader {
     async fn parse(&mut self, message: proto::ImportLeadsRequest) -> Result<Chunk> {
         let proto::ImportLeadsRequest { options, rows } = message;
+        let size = rows.iter().map(Message::encoded_len).sum();
         let import = match (&self.import, options) {
             (Some(_), Some(_)) => return Err(Error::invalid("options", "belong in the first message")),
             (Some(import), None) => Arc::clone(import),
@@ -173,7 +186,7 @@ impl Reader {
         if import.key.is_some() {
             self.ascending(&rows)?;
         }
-        Ok(Chunk::of(import, rows).await)
+        Ok(Chunk { size, ..Chunk::of(import, rows).await })
     }
 
     fn options(&self, options: proto::ImportOptions) -> Result<Import> {
@@ -206,10 +219,12 @@ struct Chunk {
     import: Arc<Import>,
     good: Good,
     places: Places,
+    /// In bytes, as they came.
+    size: usize,
 }
 
-/// Every row's number, and why it is refused where it is malformed: refusals can't be shared by attempts, and wait aside.
-type Places = Vec<(i64, Option<Error>)>;
+/// Every row's number, and why it is refused where it is malformed.
+type Places = Vec<(i64, Option<proto::ItemError>)>;
 
 /// The rows that can be taken, by their numbers, and the numbers of those that are malformed.
 struct Good {
@@ -220,16 +235,14 @@ struct Good {
 /// What became of rows.
 struct Taken {
     places: Places,
-    outcomes: Outcome,
-}
-
-/// What became of the good ones.
-struct Outcome {
     /// What had been taken before, where that is remembered.
     before: Option<Progress>,
-    /// The others' outcomes.
-    outcomes: Vec<Result<Intake>>,
+    /// What became of the other good ones.
+    outcomes: Vec<Outcome>,
 }
+
+/// What became of a row, and of which lead, where that is told.
+type Outcome = Result<(ImportOutcome, Option<LeadId>)>;
 
 impl Chunk {
     async fn of(import: Arc<Import>, given: Vec<proto::ImportRow>) -> Self {
@@ -246,38 +259,46 @@ impl Chunk {
                 }
                 Err(refusal) => {
                     malformed.push(number);
-                    Some(refusal)
+                    Some(status::item(refusal))
                 }
             };
             places.push((number, refusal));
         }
-        Self { import, good: Good { rows, malformed }, places }
+        Self { import, good: Good { rows, malformed }, places, size: 0 }
     }
 
+    /// Where leads are changed it takes some statements for each, and others wait for them.
     fn has_room(&self) -> bool {
-        self.places.len() + MOST_ITEMS <= MOST_TOGETHER
+        let few = self.places.len() + MOST_ITEMS <= MOST_TOGETHER && self.size < LARGE;
+        few && self.import.duplicates.policy != DuplicatePolicy::Update
     }
 
     fn append(&mut self, mut after: Self) {
         self.good.rows.append(&mut after.good.rows);
         self.good.malformed.append(&mut after.good.malformed);
         self.places.append(&mut after.places);
+        self.size += after.size;
     }
 }
 
 impl Taken {
     /// One result per row, in their order.
     fn results(self) -> impl Iterator<Item = proto::ImportResult> {
-        let Outcome { before, outcomes } = self.outcomes;
+        let Self { places, before, outcomes } = self;
         let mut outcomes = outcomes.into_iter();
-        let outcome = move |(number, refusal): (i64, Option<Error>)| {
-            if before.as_ref().is_some_and(|before| before.has(number)) {
-                return Some(already_taken(number));
+        places.into_iter().map(move |(row_number, malformed)| {
+            if before.as_ref().is_some_and(|before| before.has(row_number)) {
+                return result(row_number, ImportOutcome::AlreadyTaken, None, None);
             }
-            let outcome = refusal.map(Err).or_else(|| outcomes.next())?;
-            Some(result(number, outcome))
-        };
-        self.places.into_iter().filter_map(outcome)
+            if malformed.is_some() {
+                return result(row_number, ImportOutcome::Rejected, None, malformed);
+            }
+            let missing = || Err(Error::Internal("a row was neither taken nor refused".to_owned()));
+            match outcomes.next().unwrap_or_else(missing) {
+                Ok((outcome, lead_id)) => result(row_number, outcome, lead_id, None),
+                Err(refusal) => result(row_number, ImportOutcome::Rejected, None, Some(status::item(refusal))),
+            }
+        })
     }
 }
 
@@ -288,9 +309,9 @@ fn parse(row: proto::ImportRow) -> Result<Row> {
 }
 
 async fn take(api: &Api, caller: &mut Caller, chunk: Chunk) -> Result<Taken> {
-    let Chunk { import, good, places } = chunk;
+    let Chunk { import, good, places, size: _ } = chunk;
     let good = Arc::new(good);
-    let outcomes = match take_as(api, caller, &import, &good).await {
+    let taken = match take_as(api, caller, &import, &good).await {
         // An import can last; what was taken from its caller since it began is gone for its next rows.
         Err(Error::Store(store::Error::Moved)) => {
             *caller = api.resolver.verified(caller).await?;
@@ -298,10 +319,11 @@ async fn take(api: &Api, caller: &mut Caller, chunk: Chunk) -> Result<Taken> {
         }
         answer => answer,
     };
-    Ok(Taken { places, outcomes: outcomes? })
+    let (before, outcomes) = taken?;
+    Ok(Taken { places, before, outcomes })
 }
 
-async fn take_as(api: &Api, caller: &Caller, import: &Arc<Import>, good: &Arc<Good>) -> Result<Outcome> {
+async fn take_as(api: &Api, caller: &Caller, import: &Arc<Import>, good: &Arc<Good>) -> Result<Judged> {
     creation::may_import(caller)?;
     let args = (caller.clone(), Arc::clone(import), Arc::clone(good));
     api.store
@@ -312,11 +334,14 @@ async fn take_as(api: &Api, caller: &Caller, import: &Arc<Import>, good: &Arc<Go
         .await
 }
 
-async fn take_new(tx: &Tx, caller: &Caller, import: &Import, good: &Good) -> Result<Outcome> {
+/// What had been taken before, and what became of the other good rows.
+type Judged = (Option<Progress>, Vec<Outcome>);
+
+async fn take_new(tx: &Tx, caller: &Caller, import: &Import, good: &Good) -> Result<Judged> {
     let Some(key) = &import.key else {
         let rows: Vec<&Row> = good.rows.iter().map(|(_, row)| row).collect();
         let outcomes = creation::take_in(tx, caller, &rows, &import.duplicates).await?;
-        return Ok(Outcome { before: None, outcomes });
+        return Ok((None, outcomes.into_iter().map(outcome).collect()));
     };
     let before = imports::progress(tx, key).await?;
     let (numbers, rows): (Vec<i64>, Vec<&Row>) =
@@ -331,21 +356,24 @@ async fn take_new(tx: &Tx, caller: &Caller, import: &Import, good: &Good) -> Res
     if after != before {
         imports::advance(tx, key, &before, &after).await?;
     }
-    Ok(Outcome { before: Some(before), outcomes })
+    Ok((Some(before), outcomes.into_iter().map(outcome).collect()))
 }
 
-fn result(row_number: i64, outcome: Result<Intake>) -> proto::ImportResult {
-    let (outcome, lead, error) = match outcome {
-        Ok(Intake::Created(lead)) => (ImportOutcome::Created, Some(lead), None),
-        Ok(Intake::Updated(lead)) => (ImportOutcome::Updated, lead, None),
-        Ok(Intake::Unchanged(lead)) => (ImportOutcome::Unchanged, Some(lead), None),
-        Ok(Intake::Skipped(lead)) => (ImportOutcome::Skipped, lead, None),
-        Err(refusal) => (ImportOutcome::Rejected, None, Some(status::item(refusal))),
-    };
-    let lead_id = lead.map(|lead| lead.id.to_string()).unwrap_or_default();
+fn outcome(intake: Result<Intake>) -> Outcome {
+    Ok(match intake? {
+        Intake::Created(lead) => (ImportOutcome::Created, Some(lead.id)),
+        Intake::Updated(lead) => (ImportOutcome::Updated, lead.map(|lead| lead.id)),
+        Intake::Unchanged(lead) => (ImportOutcome::Unchanged, Some(lead.id)),
+        Intake::Skipped(lead) => (ImportOutcome::Skipped, lead.map(|lead| lead.id)),
+    })
+}
+
+fn result(
+    row_number: i64,
+    outcome: ImportOutcome,
+    lead_id: Option<LeadId>,
+    error: Option<proto::ItemError>,
+) -> proto::ImportResult {
+    let lead_id = lead_id.map(|id| id.to_string()).unwrap_or_default();
     proto::ImportResult { row_number, outcome: outcome.into(), lead_id, error }
-}
-
-fn already_taken(row_number: i64) -> proto::ImportResult {
-    proto::ImportResult { row_number, outcome: ImportOutcome::AlreadyTaken.into(), ..Default::default() }
 }

@@ -32,11 +32,9 @@ use crate::{
     query::{
         order::Cursor,
         page_token::{Binding, PageTokens},
+        slice::{Slice, Sliced},
     },
-    store::{
-        self, Store,
-        lead_list::{Slice, Sliced},
-    },
+    store::{self, Store},
 };
 
 /// What every service stands on.

@@ -9,7 +9,7 @@ mod tests;
 
 use sea_orm::{Condition, ConnectionTrait, FromQueryResult, Iterable, sea_query::Query};
 
-pub use self::counts::{Count, Facet, FacetCounts, count};
+pub use self::counts::count;
 use self::{
     page::{Pages, Wanted, one_by_one},
     rank::{Part, Ranking, Stages},
@@ -29,7 +29,8 @@ use crate::{
     },
     query::{
         filter::Filter,
-        order::{Cursor, Order},
+        order::Order,
+        slice::{Slice, Sliced},
     },
 };
 
@@ -42,24 +43,6 @@ pub struct Selection {
     pub filter: Filter,
     /// Which orders the caller sees, and so what `last_order_status` is.
     pub orders: OrderVisibility,
-}
-
-/// One page of a list.
-#[derive(Clone, Debug)]
-pub struct Slice {
-    /// How many rows at most, 1 to 1,000.
-    pub size: u32,
-    /// The place of the last row of the page before, in the same order; none: from the start.
-    pub after: Option<Cursor>,
-}
-
-/// The rows of a page, and where the next one begins; none: this was the last.
-#[derive(Clone, Debug)]
-pub struct Sliced<T> {
-    /// The rows.
-    pub rows: Vec<T>,
-    /// The place of the last row, if there are more.
-    pub next: Option<Cursor>,
 }
 
 /// A page of the scope's leads in an order.

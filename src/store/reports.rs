@@ -12,9 +12,7 @@ use uuid::Uuid;
 use super::{
     Db, Error, Result,
     entity::{lead, lead_history as entry, order, pick_list_entry, user},
-    fence, history,
-    lead_list::{Slice, Sliced},
-    micros, orders, visible,
+    fence, history, micros, orders, visible,
 };
 use crate::{
     access::scope::{LeadScope, View},
@@ -27,7 +25,10 @@ use crate::{
         permission::OrderVisibility,
         report::{OrderDetail, OrderDetailFilter},
     },
-    query::order::{Cursor, CursorValue},
+    query::{
+        order::{Cursor, CursorValue},
+        slice::{Slice, Sliced},
+    },
 };
 
 /// The most recent order that is seen of each of the scope's leads among these.

@@ -6,20 +6,24 @@ use std::{
     collections::BTreeMap,
     net::{SocketAddr, TcpListener},
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
+use futures::{Stream, StreamExt, stream};
 use leadward::proto::{
     DuplicatePolicy, ImportLeadsRequest, ImportOptions, ImportOutcome, ImportResult, ImportRow, Lead, LeadAction,
     LeadHistoryKind, LeadState, WhoAmIRequest,
 };
-use tokio::time::sleep;
+use tokio::{sync::Semaphore, time::sleep};
 
 use crate::support::{Caller, Database, Dice, RunningServer, Storage, client_row};
 
 const ROUNDS: usize = 4;
 const MESSAGES: usize = 20;
 const ROWS_OF_A_MESSAGE: usize = 100;
+/// How many rows may be without an answer.
+const ROWS_AHEAD: usize = 300;
 
 mod a_killed_import_leaves_whole_messages_and_goes_on {
     use super::{Database, kill_imports};
@@ -116,7 +120,9 @@ async fn import(admin: &Caller, rows: &[ImportRow], mut kill: Option<(&Moment, &
     let message = |rows: &[ImportRow]| ImportLeadsRequest { options: None, rows: rows.to_vec() };
     let mut messages: Vec<_> = rows.chunks(ROWS_OF_A_MESSAGE).map(message).collect();
     messages[0].options = Some(ImportOptions { on_duplicate: DuplicatePolicy::Skip.into(), ..Default::default() });
-    let mut responses = admin.leads().import_leads(tokio_stream::iter(messages)).await.unwrap().into_inner();
+    let room = Arc::new(Semaphore::new(ROWS_AHEAD));
+    let messages = once_there_is_room(&room, messages);
+    let mut responses = admin.leads().import_leads(messages).await.unwrap().into_inner();
     let mut acknowledged = Vec::new();
     for answers in 0.. {
         if let Some((moment, child)) = &mut kill
@@ -126,13 +132,32 @@ async fn import(admin: &Caller, rows: &[ImportRow], mut kill: Option<(&Moment, &
             child.kill().unwrap();
         }
         match responses.message().await {
-            Ok(Some(response)) => acknowledged.extend(response.results),
+            Ok(Some(response)) => {
+                room.add_permits(response.results.len());
+                acknowledged.extend(response.results);
+            }
             Ok(None) => break,
             Err(_) if kill.is_some() => break,
             Err(status) => panic!("{status:?}"),
         }
     }
     acknowledged
+}
+
+/// Messages that wait until the rows before them are answered but for some: a kill is to find some unsent.
+fn once_there_is_room(
+    room: &Arc<Semaphore>,
+    messages: Vec<ImportLeadsRequest>,
+) -> impl Stream<Item = ImportLeadsRequest> + Send + 'static {
+    let room = Arc::clone(room);
+    stream::iter(messages).then(move |message| {
+        let room = Arc::clone(&room);
+        async move {
+            let rows = u32::try_from(message.rows.len()).unwrap();
+            room.acquire_many_owned(rows).await.unwrap().forget();
+            message
+        }
+    })
 }
 
 /// When an import is cut: after so many of its answers, and a little later.

@@ -1,8 +1,14 @@
 //! The rows of one transaction, one after the other: each is an existing lead, or a new one that is placed.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
-use tokio::task::yield_now;
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    task::yield_now,
+};
 
 use super::{Intake, Row, may_create};
 use crate::{
@@ -67,6 +73,8 @@ pub(super) struct Batch<'a> {
     stages: HashMap<String, (EntryId, String)>,
     new: NewLeads,
     history: Entries,
+    /// Held while rows that were taken before are being written.
+    writing: Arc<Mutex<()>>,
 }
 
 /// New leads and their history, ready to be written.
@@ -112,6 +120,7 @@ impl<'a> Batch<'a> {
             stages: HashMap::new(),
             new: NewLeads::default(),
             history: Entries::by(caller.actor()),
+            writing: Arc::default(),
         };
         let same: Vec<(LeadId, MatchKey)> = keys.iter().flat_map(|keys| batch.existing.find(keys)).collect();
         batch.meet(&same).await?;
@@ -157,6 +166,8 @@ impl<'a> Batch<'a> {
         if new.is_empty() {
             return Ok(());
         }
+        // They may be of rows before, and are to stand before they are looked at.
+        let _written = Arc::clone(&self.writing).lock_owned().await;
         if new.iter().any(|id| self.new.has(*id)) {
             self.flush().await?;
         }
@@ -179,6 +190,11 @@ impl<'a> Batch<'a> {
     /// The refusal of a duplicate: it names a lead only where the caller may view it.
     fn duplicate(&self, same: &[(LeadId, MatchKey)]) -> Error {
         Error::DuplicateLead(same.iter().find(|(id, _)| self.viewed.contains_key(id)).copied())
+    }
+
+    /// To be held while what waits is written.
+    pub(super) async fn writing(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.writing).lock_owned().await
     }
 
     /// Takes some of those rows, one after the other, and says what is to be written of them. Only what concerns all rows is an error.

@@ -250,6 +250,7 @@ impl Faults {
     fn attributes(&mut self, attributes: BTreeMap<String, String>) -> BTreeMap<String, String> {
         if attributes.len() > MOST_ATTRIBUTES {
             self.add("lead.attributes", format!("has more than {MOST_ATTRIBUTES} entries"));
+            return attributes;
         }
         for (name, value) in &attributes {
             let shown: String = name.chars().take(64).collect();

@@ -6,8 +6,8 @@ use crate::{
         Error, Result,
         queries::{COUNTED, Counted, MOST_COUNTED},
     },
+    model::count::{Facet, FacetCounts},
     proto,
-    store::lead_list::{Facet, FacetCounts},
 };
 
 impl Faults {

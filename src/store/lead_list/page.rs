@@ -79,7 +79,7 @@ impl<'a, A> Pages<'a, A> {
             let scope = visible::some(self.scope, few + 1, self.backend)?;
             ways.add(SCOPE, scope, (None, few), |gates| self.sorted(SCOPE, Condition::all(), wanted, gates));
         }
-        if let Some((picked, few)) = self.picked(wide && along.is_some()) {
+        if let Some((picked, few)) = self.picked(wanted) {
             let covered = visible::covers_each(self.scope, self.backend);
             let mut only = None;
             if along.is_some() && !wide {
@@ -123,21 +123,29 @@ impl<'a, A> Pages<'a, A> {
         }
     }
 
-    fn filters(&self, by_index: bool) -> Filters {
-        Filters { orders: self.selection.orders, backend: self.backend, by_index }
+    fn filters(&self) -> Filters {
+        Filters { orders: self.selection.orders, backend: self.backend, by_index: false, by_lead: false }
     }
 
     /// Which leads of the scope count.
-    fn among(&self, by_index: bool) -> Condition {
-        let passes = self.filters(by_index).passes(&self.selection.filter);
+    fn among(&self, filters: Filters) -> Condition {
+        let passes = filters.passes(&self.selection.filter);
         Condition::all().add(visible::in_states(&self.states)).add(passes)
+    }
+
+    /// Whether there is one walk in the order, and nothing to leave out before it: the databases know by themselves which index has
+    /// what the filter asks.
+    fn is_planned(&self, wanted: Wanted<'_>) -> bool {
+        visible::is_wide(self.scope) && self.along(wanted.ranking).is_some() && wanted.after.is_none()
     }
 
     fn merged(&self, along: Along, wanted: Wanted<'_>) -> Option<SelectStatement> {
         match along {
             Along::Created => {
                 // Where there is one walk, an index of what the filter asks may have it in the same order.
-                let among = self.among(visible::is_wide(self.scope));
+                let wide = visible::is_wide(self.scope);
+                let by_lead = wide && !self.is_planned(wanted);
+                let among = self.among(Filters { by_index: wide, by_lead, ..self.filters() });
                 self.along_all(along, wanted, among, wanted.after.map(|place| (None, place.id)))
             }
             Along::Contact => self.to_contact(wanted),
@@ -157,7 +165,7 @@ impl<'a, A> Pages<'a, A> {
 
     /// Those that are to be contacted, and where they don't fill the page, those that are not.
     fn to_contact(&self, wanted: Wanted<'_>) -> Option<SelectStatement> {
-        let unset = self.among(false).add(lead::Column::NextContactTime.is_null());
+        let unset = self.among(self.filters()).add(lead::Column::NextContactTime.is_null());
         let after = match wanted.after {
             None => None,
             Some(place) => match place.keys.first() {
@@ -165,24 +173,25 @@ impl<'a, A> Pages<'a, A> {
                 _ => return self.along_all(Along::Created, wanted, unset, Some((None, place.id))),
             },
         };
-        let set = self.along_all(Along::Contact, wanted, self.among(false), after)?;
+        let set = self.along_all(Along::Contact, wanted, self.among(self.filters()), after)?;
         let rest = self.along_all(Along::Created, wanted, unset, None)?;
         let mut ids = Query::select().column("id").from(SET).to_owned();
         ids.union(UnionType::All, one_of(rest, &[fewer(SET, wanted.limit)])).with_cte(table(SET, set));
         Some(ids)
     }
 
-    /// What the filter leaves, as far as an index knows, and how many of that are few. Where all leads are in the scope, PostgreSQL
-    /// knows by itself whether to begin with what is looked for; as both databases know of other tests where there is one walk.
-    fn picked(&self, one_walk: bool) -> Option<(SelectStatement, u64)> {
-        let filter = &self.selection.filter;
-        match (self.filters(true).found(filter), self.backend) {
-            (Some(_), DbBackend::Postgres) if visible::is_wide(self.scope) => None,
+    /// What the filter leaves, as far as an index knows, and how many of that are few. Where there is one walk, the databases know by
+    /// themselves whether to begin with what is tested; and PostgreSQL with what is looked for, on the first page.
+    fn picked(&self, wanted: Wanted<'_>) -> Option<(SelectStatement, u64)> {
+        let (filter, filters) = (&self.selection.filter, Filters { by_index: true, ..self.filters() });
+        let one_walk = visible::is_wide(self.scope) && self.along(wanted.ranking).is_some();
+        match (filters.found(filter), self.backend) {
+            (Some(_), DbBackend::Postgres) if self.is_planned(wanted) => None,
             (Some(mut found), DbBackend::Postgres) => Some((found.limit(FEW_FOUND + 1).take(), FEW_FOUND)),
             (Some(mut found), _) => Some((found.limit(self.few() + 1).take(), self.few())),
             (None, _) if one_walk => None,
             (None, _) => {
-                let picks = self.filters(true).picks(filter)?;
+                let picks = filters.picks(filter)?;
                 let mut picked = Query::select();
                 picked.expr_as(lead::Column::Id.into_expr(), "id").from(lead::Entity);
                 picked.cond_where(visible::in_states(&self.states)).cond_where(picks).limit(self.few() + 1);
@@ -194,7 +203,7 @@ impl<'a, A> Pages<'a, A> {
     /// The first of some leads that are looked at one by one.
     fn sorted(&self, those: &'static str, covered: Condition, wanted: Wanted<'_>, gates: &[Expr]) -> SelectStatement {
         let each = Condition::all()
-            .add(self.among(false))
+            .add(self.among(self.filters()))
             .add(covered)
             .add_option(wanted.after.map(|place| wanted.ranking.after(place, Part::Whole, Stages::Apart)));
         let mut page = Query::select();
@@ -244,7 +253,7 @@ impl<'a, A> Pages<'a, A> {
             Part::Unset => Some(key.is_null()),
         });
         Condition::all()
-            .add(self.among(false))
+            .add(self.among(Filters { by_lead: visible::is_wide(self.scope), ..self.filters() }))
             .add_option(key)
             .add_option(wanted.after.map(|place| wanted.ranking.after(place, part, stages)))
             .add(visible::covers_each(self.scope, self.backend))

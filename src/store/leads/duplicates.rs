@@ -1,6 +1,6 @@
 //! Recognising a new lead as one that exists.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, JoinType, Statement, Value,
@@ -173,9 +173,10 @@ async fn look(tx: &Tx, keys: &[Keys], among: Condition) -> Result<Existing> {
         (lead::Column::Phone, MatchKey::Phone),
     ] {
         let wanted = keys.iter().flat_map(Keys::all).filter(|(of, _)| *of == kind).map(|(_, key)| key.clone());
-        let wanted: Vec<String> = wanted.collect();
+        let wanted: BTreeSet<String> = wanted.collect();
         if !wanted.is_empty() {
-            looks.push(those_with((column, kind), bulk::texts(wanted, backend)?, &among, backend));
+            let wanted = bulk::texts(wanted.into_iter().collect(), backend)?;
+            looks.push(those_with((column, kind), wanted, &among, backend));
         }
     }
     let mut found = Existing::default();

@@ -1,14 +1,14 @@
 //! An import with a name, killed again and again: whoever sends it again from the start gets every row in once.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use leadward::proto::{
     BatchGetLeadsRequest, ImportLeadsRequest, ImportOptions, ImportOutcome, ImportResult, ImportRow, Lead, LeadAction,
     LeadHistoryKind, LeadState, lead_result,
 };
-use tokio::time::sleep;
+use tokio::{sync::Semaphore, time::sleep};
 
-use super::Process;
+use super::{Process, ROWS_AHEAD, once_there_is_room};
 use crate::support::{Caller, Database, Dice, RunningServer, Storage, named};
 
 const KILLS: usize = 20;
@@ -103,12 +103,15 @@ async fn send(
     let message = |rows: &[ImportRow]| ImportLeadsRequest { options: None, rows: rows.to_vec() };
     let mut messages: Vec<_> = rows.chunks(ROWS_OF_A_MESSAGE).map(message).collect();
     messages[0].options = Some(ImportOptions { import_id: "the list".to_owned(), ..ImportOptions::default() });
-    let mut responses = admin.leads().import_leads(tokio_stream::iter(messages)).await.unwrap().into_inner();
+    let room = Arc::new(Semaphore::new(ROWS_AHEAD));
+    let messages = once_there_is_room(&room, messages);
+    let mut responses = admin.leads().import_leads(messages).await.unwrap().into_inner();
     let mut results = Vec::new();
     loop {
         match responses.message().await {
             Ok(Some(response)) => {
                 after_each(&response.results).await;
+                room.add_permits(response.results.len());
                 results.extend(response.results);
             }
             Ok(None) => return (results, true),

@@ -1,5 +1,7 @@
 //! A lead that exists is recognised, and its secrets are kept.
 
+use std::collections::HashMap;
+
 use futures::future::join_all;
 use leadward::proto::{
     AccessLevel, CreateLeadRequest, CreateLeadResponse, DuplicatePolicy, ErrorReason, ImportOptions, ImportOutcome,
@@ -137,6 +139,46 @@ on_both_databases! {
         let anonymous = Lead { phone: existing().phone, ..named("Ana Maria") };
         let updated = create(&admin, anonymous, DuplicatePolicy::Update).await.unwrap().lead.unwrap();
         assert_eq!((&updated.id, updated.name()), (&mother.id, "Ana Maria"), "who gives no ID may mean her");
+    }
+
+    /// The rows of a message are written in parts, while later ones are looked at.
+    async fn a_row_is_recognised_as_one_of_the_same_message_however_far_apart_they_are(t: TestServer) {
+        let row = |policy: DuplicatePolicy, number: i64| {
+            // Every 20th row is the one 15, 115, 215 or 315 rows before it again.
+            let same = if number % 20 == 19 { number - 15 - number / 20 % 4 * 100 } else { number };
+            let external_id = Some(format!("{policy:?}-{}", if same > 0 { same } else { number }));
+            let lead = Some(Lead { external_id, ..named(&format!("row {number}")) });
+            ImportRow { row_number: number, lead, ..ImportRow::default() }
+        };
+        for policy in [DuplicatePolicy::Reject, DuplicatePolicy::Skip, DuplicatePolicy::Update] {
+            let rows: Vec<ImportRow> = (1..=1_000).map(|number| row(policy, number)).collect();
+            let options = ImportOptions { on_duplicate: policy.into(), ..ImportOptions::default() };
+            let results = t.admin().import_as(options, rows.clone()).await.unwrap();
+            let (mut first, mut again): (HashMap<&str, &str>, HashMap<&str, &str>) = Default::default();
+            for (row, result) in rows.iter().zip(&results) {
+                let key = row.lead.as_ref().unwrap().external_id();
+                let Some(lead) = first.get(key) else {
+                    assert_eq!(result.outcome(), ImportOutcome::Created, "row {}", row.row_number);
+                    first.insert(key, &result.lead_id);
+                    continue;
+                };
+                if policy == DuplicatePolicy::Reject {
+                    let status = item_status(result.error.as_ref().unwrap());
+                    let named = status.get_details_resource_info().map(|info| info.resource_name);
+                    assert_eq!(named.as_deref(), Some(*lead), "row {}", row.row_number);
+                    continue;
+                }
+                let outcome =
+                    if policy == DuplicatePolicy::Skip { ImportOutcome::Skipped } else { ImportOutcome::Updated };
+                assert_eq!((result.outcome(), result.lead_id.as_str()), (outcome, *lead), "row {}", row.row_number);
+                again.insert(*lead, row.lead.as_ref().unwrap().name());
+            }
+            assert_eq!((results.len(), first.len()), (rows.len(), 956));
+            // By the last row that was it.
+            for (lead, name) in again.into_iter().filter(|_| policy == DuplicatePolicy::Update) {
+                assert_eq!(t.admin().get_lead(lead).await.unwrap().name(), name);
+            }
+        }
     }
 
     async fn a_lead_is_recognised_by_the_keys_that_the_call_names(t: TestServer) {
