@@ -133,7 +133,8 @@ impl Pair {
             let ratio = deep.median.as_secs_f64() / self.first.median.as_secs_f64();
             if ratio > MOST_OF_PAGE_1 {
                 let what = format!("{ratio:.2} times page 1, at most {MOST_OF_PAGE_1}");
-                misses.push(Miss { cell: deep.name(), what, why: None });
+                let why = reasons::why(deep.reach, deep.order_by, deep.filter);
+                misses.push(Miss { cell: deep.name(), what, why });
             }
         }
         misses

@@ -1,6 +1,6 @@
 //! The server that a command works through.
 
-use std::{fs, future::pending, time::Duration};
+use std::{error::Error, fs, future::pending, time::Duration};
 
 use anyhow::{Context, anyhow};
 use secrecy::{ExposeSecret, SecretString};
@@ -68,7 +68,10 @@ impl Remote {
 
 /// A refusal as told to the person who gave the command.
 pub(super) fn failed(status: &Status) -> anyhow::Error {
-    anyhow!("the server answered {:?}: {}", status.code(), status.message())
+    match status.source() {
+        Some(_) => anyhow!("no answer: {}", status.message()),
+        None => anyhow!("the server answered {:?}: {}", status.code(), status.message()),
+    }
 }
 
 /// Works until it is done, or somebody presses Ctrl-C, ends it or closes its terminal, so that files under way are put in

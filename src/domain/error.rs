@@ -70,8 +70,8 @@ pub enum Error {
     /// The credential is missing or not good.
     #[error("the call carries no valid credential")]
     Unauthenticated,
-    /// The lead is viewable, the action doesn't cover it.
-    #[error("{} is not permitted on this lead", .0.word())]
+    /// The lead is viewable, and the action doesn't cover it; or the action covers none.
+    #[error("{} is not permitted", .0.word())]
     ActionNotPermitted(Action),
     /// The call needs a capability.
     #[error("this call needs the capability {}", .0.word())]

@@ -19,7 +19,7 @@ use crate::{
     },
     query::{
         fields::Field,
-        filter::Filter,
+        filter::{Fault, Filter},
         order::Order,
         slice::{Slice, Sliced},
     },
@@ -87,12 +87,12 @@ pub(super) fn may_ask(caller: &Caller, action: Action, filter: &Filter) -> Resul
 /// # Errors
 /// INVALID_ARGUMENT with every fault of `filter`.
 pub async fn filter(store: &Store, caller: &Caller, text: &str) -> Result<Filter> {
-    let filter = parsed(text)?;
-    if filter.names().next().is_none() {
+    let (filter, places) = parsed(text)?;
+    if places.is_empty() {
         return Ok(filter);
     }
     let known = Known::to(store, caller).await?;
-    looked_up(store, &known, filter).await
+    looked_up(store, &known, filter, &places).await
 }
 
 /// The filter of a request for the All Leads report, whose reader knows everybody by name.
@@ -100,25 +100,24 @@ pub async fn filter(store: &Store, caller: &Caller, text: &str) -> Result<Filter
 /// # Errors
 /// INVALID_ARGUMENT with every fault of `filter`.
 pub async fn all_leads_filter(store: &Store, text: &str) -> Result<Filter> {
-    looked_up(store, &Known::All, parsed(text)?).await
+    let (filter, places) = parsed(text)?;
+    looked_up(store, &Known::All, filter, &places).await
 }
 
-fn parsed(text: &str) -> Result<Filter> {
-    Filter::parse(text).map_err(|fault| Error::invalid("filter", fault.to_string()))
+/// The filter, and where its names stand.
+fn parsed(text: &str) -> Result<(Filter, Vec<usize>)> {
+    Filter::parse_with_places(text).map_err(|fault| Error::invalid("filter", fault.to_string()))
 }
 
 /// The filter with IDs for the names in it.
-async fn looked_up(store: &Store, known: &Known, filter: Filter) -> Result<Filter> {
+async fn looked_up(store: &Store, known: &Known, filter: Filter, places: &[usize]) -> Result<Filter> {
     let named = Named::of(store, &filter).await?;
-    let mut faults: Vec<Violation> = Vec::new();
-    let filter = filter.with_ids(|field, name| match known.one(field, name, named.get(field, name)) {
-        Ok(id) => Some(id),
-        Err(description) => {
-            if !faults.iter().any(|fault| fault.description == description) {
-                faults.push(Violation { field: "filter".to_owned(), description });
-            }
-            None
-        }
+    let (mut faults, mut places): (Vec<Violation>, _) = (Vec::new(), places.iter());
+    let filter = filter.with_ids(|field, name| {
+        let offset = places.next().copied().unwrap_or_default();
+        let found = known.one(field, name, named.get(field, name));
+        let fault = |message| Fault { offset, message }.to_string();
+        found.map_err(|message| faults.push(Violation { field: "filter".to_owned(), description: fault(message) })).ok()
     });
     if faults.is_empty() { Ok(filter) } else { Err(Error::Invalid(faults)) }
 }

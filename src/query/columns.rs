@@ -25,6 +25,10 @@ impl Column {
     /// The most columns of a report.
     pub const MOST: usize = 100;
 
+    /// Those that no list is asked by.
+    const OWN: &[Self] =
+        &[Self::AssigneeId, Self::GroupId, Self::LastOrderNumber, Self::LastOrderAmount, Self::LastOrderPlaceTime];
+
     /// The columns of a report that isn't told.
     pub const DEFAULT: &[Self] = &[
         Self::Field(Field::Id),
@@ -52,7 +56,11 @@ impl Column {
             "last_order_number" => Self::LastOrderNumber,
             "last_order_amount" => Self::LastOrderAmount,
             "last_order_place_time" => Self::LastOrderPlaceTime,
-            _ => Self::Field(Field::parse(path)?),
+            _ => {
+                let fields = Field::NAMED.iter().cloned().map(Self::Field).chain(Self::OWN.iter().cloned());
+                let names = fields.map(|column| column.to_string()).chain(["attributes.NAME".to_owned()]);
+                Self::Field(Field::parse_among(path, &names.collect::<Vec<_>>())?)
+            }
         })
     }
 
@@ -109,5 +117,6 @@ mod tests {
             let wrong = Column::parse(path).unwrap_err();
             assert!(wrong.contains(path), "{wrong}");
         }
+        assert!(Column::parse("nonsense").unwrap_err().contains("group_id, last_order_number"));
     }
 }

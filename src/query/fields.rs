@@ -151,8 +151,14 @@ impl Field {
     /// # Errors
     /// A sentence on what is wrong with the path, with the nearest field.
     pub fn parse(path: &str) -> Result<Self, String> {
+        let names = Self::NAMED.iter().map(ToString::to_string);
+        Self::parse_among(path, &names.chain(["attributes.NAME".to_owned()]).collect::<Vec<_>>())
+    }
+
+    /// The field of a path; whoever gives none is told of these.
+    pub(super) fn parse_among(path: &str, possible: &[String]) -> Result<Self, String> {
         match path.strip_prefix("attributes.") {
-            None => Self::named(path).ok_or_else(|| unknown(path)),
+            None => Self::named(path).ok_or_else(|| unknown(path, possible)),
             Some(key) if key.chars().all(is_word) => Self::attribute(key.to_owned()),
             Some(key) => match unquoted(key) {
                 Some(key) => Self::attribute(key),
@@ -213,17 +219,16 @@ impl Field {
     }
 }
 
-fn unknown(path: &str) -> String {
+fn unknown(path: &str, possible: &[String]) -> String {
     let found = shown(path);
     if path == "attributes" {
         return format!("{found} needs the name of one, as in `attributes.plan`");
     }
-    let names: Vec<String> = Field::NAMED.iter().map(ToString::to_string).collect();
-    match names.iter().map(|name| (strangeness(path, name), name)).min() {
+    match possible.iter().map(|name| (strangeness(path, name), name)).min() {
         Some((far, name)) if far <= 2 && far < path.len() => {
             format!("{found} is not a field of a lead; did you mean `{name}`?")
         }
-        _ => format!("{found} is not a field of a lead; possible are {}, attributes.NAME", names.join(", ")),
+        _ => format!("{found} is not a field of a lead; possible are {}", possible.join(", ")),
     }
 }
 

@@ -113,7 +113,16 @@ impl Filter {
     /// # Errors
     /// The first fault of the text.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        Ok(Self { root: parser::parse(text)? })
+        Ok(Self::parse_with_places(text)?.0)
+    }
+
+    /// The same, and at which bytes of the text its [names](Self::names) stand.
+    ///
+    /// # Errors
+    /// The first fault of the text.
+    pub fn parse_with_places(text: &str) -> Result<(Self, Vec<usize>), Fault> {
+        let (root, places) = parser::parse(text)?;
+        Ok((Self { root }, places))
     }
 
     /// What refers to this lead, user or group in a field of such.
@@ -145,12 +154,13 @@ impl Filter {
         tests.into_iter()
     }
 
-    /// The names of users and groups in it, with the fields that are compared with them.
+    /// The names of users and groups in it, with the fields that are compared with them, in the order of the text.
     pub fn names(&self) -> impl Iterator<Item = (&Field, &str)> {
         self.tests().filter_map(|(field, test)| Some((field, test.name_for_id(field)?)))
     }
 
-    /// The filter with IDs where users and groups are given by name. A name for which the lookup finds nobody stays.
+    /// The filter with IDs where users and groups are given by name, in the order of [`names`](Self::names). A name for which the lookup
+    /// finds nobody stays.
     #[must_use]
     pub fn with_ids(self, mut lookup: impl FnMut(&Field, &str) -> Option<Uuid>) -> Self {
         Self { root: self.root.map(|root| root.with_ids(&mut lookup)) }

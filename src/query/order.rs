@@ -97,12 +97,12 @@ impl Key {
             [name, "desc"] => (name, true),
             [name, ..] => return Err(format!("after {} only `asc` or `desc` is possible", shown(name))),
         };
-        let field = Field::parse(name)?;
+        let sortable: Vec<String> =
+            Field::NAMED.iter().filter(|field| field.sortable()).map(ToString::to_string).collect();
+        let field = Field::parse_among(name, &sortable)?;
         if field.sortable() {
             return Ok(Self { field, descending });
         }
-        let sortable: Vec<String> =
-            Field::NAMED.iter().filter(|field| field.sortable()).map(ToString::to_string).collect();
         Err(format!("lists can't be ordered by `{field}`; possible are {}", sortable.join(", ")))
     }
 }
@@ -202,6 +202,7 @@ mod tests {
     fn faults_say_what_is_wrong() {
         for (text, why) in [
             ("nam", "did you mean `name`"),
+            ("foo", "possible are external_id, name"),
             ("email", "lists can't be ordered by `email`; possible are external_id, name"),
             ("id", "lists can't be ordered by `id`"),
             ("attributes.plan", "lists can't be ordered by `attributes.plan`"),

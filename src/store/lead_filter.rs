@@ -28,8 +28,7 @@ pub(super) struct Filters {
     /// Whether indexes may answer what all leads must be. Where leads are walked along one in their order, SQLite would take another
     /// that has them in none.
     pub(super) by_index: bool,
-    /// Whether texts are looked up for one lead after the other. PostgreSQL would otherwise walk along the texts where all leads are in
-    /// the scope, and past those of pages before.
+    /// Whether texts are looked up for one lead after the other. PostgreSQL would otherwise walk along the texts, past those of pages before.
     pub(super) by_lead: bool,
 }
 

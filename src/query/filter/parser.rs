@@ -11,7 +11,7 @@
 use std::{iter::Peekable, vec::IntoIter};
 
 use super::{
-    Comparison, Fault, Filter, Node, Test,
+    Comparison, Fault, Filter, Node, Test, Value,
     lexer::{self, Placed, Quoted, Token},
     print::{quoted, shown},
     typing::{self, Literal},
@@ -20,20 +20,20 @@ use crate::query::fields::Field;
 
 const KEYWORDS: [&str; 3] = ["AND", "OR", "NOT"];
 
-/// The tree of a text; none where the text is empty.
-pub(super) fn parse(text: &str) -> Result<Option<Node>, Fault> {
+/// The tree of a text, none where the text is empty; and where the names of users and groups stand in it.
+pub(super) fn parse(text: &str) -> Result<(Option<Node>, Vec<usize>), Fault> {
     if text.len() > Filter::LONGEST {
         let message = format!("the filter has {} bytes; at most {} are possible", text.len(), Filter::LONGEST);
         return Err(Fault::at(text.floor_char_boundary(Filter::LONGEST), message));
     }
     let tokens = lexer::tokens(text)?.into_iter().peekable();
-    let mut parser = Parser { text, tokens, depth: 0, tests: 0 };
+    let mut parser = Parser { text, tokens, depth: 0, tests: 0, names: Vec::new() };
     if parser.peek().is_none() {
-        return Ok(None);
+        return Ok((None, Vec::new()));
     }
     let root = parser.all()?;
     match parser.peek() {
-        None => Ok(Some(root)),
+        None => Ok((Some(root), parser.names)),
         Some(_) => Err(parser.unexpected_after_term("AND, OR or the end")),
     }
 }
@@ -45,6 +45,8 @@ struct Parser<'a> {
     depth: usize,
     /// How many tests there have been.
     tests: usize,
+    /// Where names of users and groups stand.
+    names: Vec<usize>,
 }
 
 impl<'a> Parser<'a> {
@@ -66,7 +68,11 @@ impl<'a> Parser<'a> {
 
     fn term(&mut self) -> Result<Node, Fault> {
         let negated = self.eat(&Token::Minus) || self.eat(&Token::Word("NOT"));
-        let node = if self.peek() == Some(&Token::Open) { self.parentheses()? } else { self.test()? };
+        let node = match self.peek() {
+            Some(Token::Open) => self.parentheses()?,
+            Some(Token::Minus | Token::Word("NOT")) if negated => return Err(self.unexpected("a field or (")),
+            _ => self.test()?,
+        };
         Ok(if negated { Node::not(node) } else { node })
     }
 
@@ -162,6 +168,9 @@ impl<'a> Parser<'a> {
         }
         let literal = self.literal(field, comparison.symbol())?;
         let value = typing::value(field, comparison, literal).map_err(|message| Fault::at(offset, message))?;
+        if field.is_reference() && matches!(value, Value::Name(_)) {
+            self.names.push(offset);
+        }
         Ok(Test::Compare(comparison, value))
     }
 

@@ -149,6 +149,8 @@ fn faults_say_where_they_are_and_what_is_possible() {
         ("(name:*", 7, "found the end; expected AND, OR or )"),
         ("name:*)", 6, "found `)`; expected AND, OR or the end"),
         ("()", 1, "found `)`; expected a field, NOT or ("),
+        ("NOT NOT name:*", 4, "found `NOT`; expected a field or ("),
+        ("--name:*", 1, "found `-`; expected a field or ("),
         ("country = 5", 10, "`country` holds text, and 5 is a number; for the text, write \"5\""),
         ("attributes.score > -1.5e3", 19, "-1.5e3 is a number"),
         ("phone = +351910000000", 8, "+351910000000 is a number"),
@@ -180,6 +182,15 @@ fn faults_say_where_they_are_and_what_is_possible() {
         assert_eq!(fault.offset, offset, "{text}: {fault}");
         assert!(fault.message.contains(why), "{text}: {fault}");
     }
+}
+
+#[test]
+fn names_are_known_by_their_places() {
+    let text = r#"NOT assignee = "Ana" AND (group = North OR stage = Callback) AND assignee = 01890a5d-ac96-774b-bcce-b302099a8057"#;
+    let (filter, places) = Filter::parse_with_places(text).unwrap();
+    let names: Vec<&str> = filter.names().map(|(_, name)| name).collect();
+    let found: Vec<&str> = places.iter().map(|place| &text[*place..*place + 5]).collect();
+    assert_eq!((names, found), (vec!["Ana", "North"], vec!["\"Ana\"", "North"]));
 }
 
 #[test]

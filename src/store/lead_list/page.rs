@@ -253,7 +253,7 @@ impl<'a, A> Pages<'a, A> {
             Part::Unset => Some(key.is_null()),
         });
         Condition::all()
-            .add(self.among(Filters { by_lead: visible::is_wide(self.scope), ..self.filters() }))
+            .add(self.among(Filters { by_lead: true, ..self.filters() }))
             .add_option(key)
             .add_option(wanted.after.map(|place| wanted.ranking.after(place, part, stages)))
             .add(visible::covers_each(self.scope, self.backend))
