@@ -302,7 +302,7 @@ on_both_databases! {
         mia.reports().list_my_leads(run.clone()).await.unwrap();
         let status = refused(ana.reports().list_my_leads(run.clone()).await, ErrorReason::InvalidArgument);
         assert_eq!(faults(&status), ["saved_view_id"]);
-        assert!(status.message().contains("the filter of the view \"by Mia\": `created_by`"), "{status:?}");
+        assert!(status.message().contains("the filter of the view \"by Mia\": at byte 13: `created_by`"), "{status:?}");
         let own = ListMyLeadsRequest { filter, ..run };
         let status = refused(ana.reports().list_my_leads(own).await, ErrorReason::InvalidArgument);
         assert_eq!(faults(&status), ["filter"], "the request's own takes the view's place");
