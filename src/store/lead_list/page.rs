@@ -124,7 +124,7 @@ impl<'a, A> Pages<'a, A> {
     }
 
     fn filters(&self) -> Filters {
-        Filters { orders: self.selection.orders, backend: self.backend, by_index: false, by_lead: false }
+        Filters { orders: self.selection.orders, backend: self.backend, by_index: false, by_lead: true }
     }
 
     /// Which leads of the scope count.
@@ -144,7 +144,7 @@ impl<'a, A> Pages<'a, A> {
             Along::Created => {
                 // Where there is one walk, an index of what the filter asks may have it in the same order.
                 let wide = visible::is_wide(self.scope);
-                let by_lead = wide && !self.is_planned(wanted);
+                let by_lead = !self.is_planned(wanted);
                 let among = self.among(Filters { by_index: wide, by_lead, ..self.filters() });
                 self.along_all(along, wanted, among, wanted.after.map(|place| (None, place.id)))
             }
@@ -253,7 +253,7 @@ impl<'a, A> Pages<'a, A> {
             Part::Unset => Some(key.is_null()),
         });
         Condition::all()
-            .add(self.among(Filters { by_lead: true, ..self.filters() }))
+            .add(self.among(self.filters()))
             .add_option(key)
             .add_option(wanted.after.map(|place| wanted.ranking.after(place, part, stages)))
             .add(visible::covers_each(self.scope, self.backend))
