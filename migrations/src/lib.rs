@@ -5,6 +5,7 @@ mod m20261121_000001_create_tables;
 mod m20261121_000002_rights;
 mod m20261122_000003_life;
 mod m20261122_000004_queries;
+mod m20261122_000005_assignments;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_rights::Migration),
             Box::new(m20261122_000003_life::Migration),
             Box::new(m20261122_000004_queries::Migration),
+            Box::new(m20261122_000005_assignments::Migration),
         ]
     }
 }

@@ -16,7 +16,7 @@ use crate::{
         settings::Settings,
         user::{ApiToken, Group, User, UserState},
     },
-    store::{Store, Tx, permission_changes},
+    store::{Store, Tx, lead_access::RowChange, permission_changes},
 };
 
 /// A page of the record, newest first, without the access to leads that the caller may not view.
@@ -138,9 +138,30 @@ pub(super) async fn access(
     before: Option<&AccessRow>,
     after: Option<&AccessRow>,
 ) -> Result<()> {
+    record(tx, Some(caller), access_changed(kind, (lead, user), before, after)).await
+}
+
+/// What reassignments left or took of previous assignees' access, and which blocks they lifted.
+pub(super) async fn accesses<'a>(
+    tx: &Tx,
+    caller: &Caller,
+    changes: impl Iterator<Item = (&'a RowChange<'a>, PermissionChangeKind)>,
+) -> Result<()> {
+    let changed = changes.map(|(RowChange { lead, user_id, before, after }, kind)| {
+        access_changed(kind, (lead.lead().id, *user_id), before.as_ref(), after.as_ref())
+    });
+    let changed = changed.filter(|changed| !changed.changes.is_empty()).collect();
+    Ok(permission_changes::append(tx, Some(caller.actor()), changed).await?)
+}
+
+fn access_changed(
+    kind: PermissionChangeKind,
+    (lead, user): (LeadId, UserId),
+    before: Option<&AccessRow>,
+    after: Option<&AccessRow>,
+) -> Changed {
     let changes = Change::of("access", before.map(told), after.map(told)).into_iter().collect();
-    let changed = Changed { user_id: Some(user), lead_id: Some(lead), ..Changed::new(kind, changes) };
-    record(tx, Some(caller), changed).await
+    Changed { user_id: Some(user), lead_id: Some(lead), ..Changed::new(kind, changes) }
 }
 
 /// A token was made; by nobody where that was the command line or the first start.

@@ -116,7 +116,8 @@ impl Batch {
     }
 }
 
-fn covered<A: Acts>(reached: Option<&Reached<A>>) -> Result<&Locked<A>> {
+/// A lead on which the action may be done.
+pub(super) fn covered<A: Acts>(reached: Option<&Reached<A>>) -> Result<&Locked<A>> {
     match reached {
         Some(Reached::Covered(lead)) => Ok(lead),
         Some(Reached::ViewOnly) => Err(Error::ActionNotPermitted(A::ACTION)),

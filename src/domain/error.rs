@@ -40,6 +40,8 @@ pub enum Resource {
     Order,
     /// A saved view.
     SavedView,
+    /// A batch of assignments.
+    AssignmentBatch,
 }
 
 /// Why an assignee can't take a lead.
@@ -53,6 +55,8 @@ pub enum Ineligible {
     OverCapacity,
     /// Takes the other kind of leads.
     WrongDesk,
+    /// Takes leads whose most recent order is partial, where they are given by themselves, and this one's isn't.
+    NoPartialOrder,
 }
 
 /// Why access can't be revoked.
@@ -146,6 +150,12 @@ pub enum Error {
     /// In a batch that is done as a whole or not at all, other items were refused.
     #[error("nothing was done, since other items of the batch were refused")]
     BatchRefused,
+    /// What was to be taken back is no longer how it was left.
+    #[error("the lead has changed since it was assigned")]
+    LeadChanged,
+    /// Somebody else took the lead first.
+    #[error("the lead is somebody else's by now")]
+    ClaimLost,
     /// The order's status forbids it.
     #[error("the order is {}", .0.word())]
     OrderStatus(OrderStatus),
@@ -205,6 +215,7 @@ impl Resource {
             Self::PickListEntry => "pick list entry",
             Self::Order => "order",
             Self::SavedView => "saved view",
+            Self::AssignmentBatch => "batch of assignments",
         }
     }
 
@@ -218,6 +229,7 @@ impl Resource {
             Self::PickListEntry => "leadward.v1.PickListEntry",
             Self::Order => "leadward.v1.Order",
             Self::SavedView => "leadward.v1.SavedView",
+            Self::AssignmentBatch => "leadward.v1.AssignmentBatch",
         }
     }
 }
@@ -230,6 +242,7 @@ impl Ineligible {
             Self::CannotView => "CANNOT_VIEW",
             Self::OverCapacity => "OVER_CAPACITY",
             Self::WrongDesk => "WRONG_DESK",
+            Self::NoPartialOrder => "NO_PARTIAL_ORDER",
         }
     }
 
@@ -239,6 +252,7 @@ impl Ineligible {
             Self::CannotView => "they may not view leads",
             Self::OverCapacity => "they have as many open leads as their profile allows",
             Self::WrongDesk => "they are of the other desk",
+            Self::NoPartialOrder => "its most recent order is not partial, and they are there for those that are",
         }
     }
 }

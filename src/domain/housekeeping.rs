@@ -1,10 +1,10 @@
-//! What lets go of what was kept long enough: answers of repeated requests, places of imports, events of leads.
+//! What lets go of what was kept long enough: answers of repeated requests, places of imports, events of leads, what assignments replaced.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, interval_at};
 
-use crate::store::{Store, imports, lead_events, requests};
+use crate::store::{Store, assignments, imports, lead_events, requests};
 
 /// How long after its start a server sweeps for the first time.
 const FIRST: Duration = Duration::from_secs(60);
@@ -30,7 +30,12 @@ async fn sweep(store: &Store) {
     let mut hours = interval_at(Instant::now() + FIRST, EVERY);
     loop {
         hours.tick().await;
-        for swept in [requests::sweep(store).await, imports::sweep(store).await, lead_events::sweep(store).await] {
+        for swept in [
+            requests::sweep(store).await,
+            imports::sweep(store).await,
+            lead_events::sweep(store).await,
+            assignments::sweep(store).await,
+        ] {
             if let Err(error) = swept {
                 tracing::warn!(?error, "what was kept long enough is still kept");
             }

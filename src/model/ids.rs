@@ -76,6 +76,14 @@ id!(
     UserId
 );
 id!(
+    /// A batch's of assignments.
+    BatchId
+);
+id!(
+    /// An assignment's of a batch.
+    AssignmentId
+);
+id!(
     /// A group's.
     GroupId
 );

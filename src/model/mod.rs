@@ -1,5 +1,6 @@
 //! The vocabulary of leadward. No I/O, no proto, no ORM: types that can't hold a wrong value once they are made.
 
+pub mod assignment;
 pub mod contact;
 pub mod count;
 pub mod deposit;

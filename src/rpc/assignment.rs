@@ -1,5 +1,8 @@
 //! AssignmentService.
 
+mod batch;
+mod undo;
+
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -29,6 +32,36 @@ impl AssignmentService for Api {
         answer_fenced!(self, request, assign)
     }
 
+    async fn claim_lead(
+        &self,
+        request: Request<proto::ClaimLeadRequest>,
+    ) -> Result<Response<proto::ClaimLeadResponse>, Status> {
+        answer_fenced!(self, request, claim)
+    }
+
+    async fn batch_assign_leads(
+        &self,
+        request: Request<proto::BatchAssignLeadsRequest>,
+    ) -> Result<Response<proto::BatchAssignLeadsResponse>, Status> {
+        answer_fenced!(self, request, batch::of_leads)
+    }
+
+    async fn assign_order_customers(
+        &self,
+        request: Request<proto::AssignOrderCustomersRequest>,
+    ) -> Result<Response<proto::AssignOrderCustomersResponse>, Status> {
+        answer_fenced!(self, request, batch::of_customers)
+    }
+
+    type UndoAssignmentStream = undo::Parts;
+
+    async fn undo_assignment(
+        &self,
+        request: Request<proto::UndoAssignmentRequest>,
+    ) -> Result<Response<undo::Parts>, Status> {
+        undo::run(self, request).await
+    }
+
     async fn unassign_lead(
         &self,
         request: Request<proto::UnassignLeadRequest>,
@@ -48,6 +81,13 @@ impl AssignmentService for Api {
         request: Request<proto::ListAssignedLeadsRequest>,
     ) -> Result<Response<proto::ListAssignedLeadsResponse>, Status> {
         answer_fenced!(self, request, list_assigned)
+    }
+
+    async fn list_assignable_leads(
+        &self,
+        request: Request<proto::ListAssignableLeadsRequest>,
+    ) -> Result<Response<proto::ListAssignableLeadsResponse>, Status> {
+        answer_fenced!(self, request, list_assignable)
     }
 
     async fn list_lead_access(
@@ -119,6 +159,22 @@ async fn unassign(
     .await
 }
 
+async fn claim(api: &Api, caller: &Caller, mut request: proto::ClaimLeadRequest) -> Result<proto::ClaimLeadResponse> {
+    let mut faults = Faults::default();
+    let once = faults.once(&mut request);
+    let id = faults.id("lead_id", &request.lead_id);
+    let id = faults.unless(id)?;
+    // What is out of reach from here on has been lost to somebody.
+    leads::get(&api.store, caller, id).await?;
+    let etag = etag(&request.etag);
+    api.change(caller, once, etag, move |tx, args| async move {
+        let (caller, etag) = &*args;
+        let lead = assignment::claim(&tx, caller, id, etag.as_deref()).await?;
+        Ok(proto::ClaimLeadResponse { lead: Some(convert::lead(lead)) })
+    })
+    .await
+}
+
 /// Saying another policy than the settings' is a method of its own as far as capabilities go, so it is asked first.
 fn may_override(caller: &Caller, policy: i32) -> Result<()> {
     if policy == proto::RevocationPolicy::Unspecified as i32 {
@@ -164,6 +220,24 @@ async fn list_assigned(
     let sent = |lead| mask.of(convert::lead(lead));
     let (leads, next_page_token) = pages.fill_slice(sliced, |lead| order.place(lead), sent)?;
     Ok(proto::ListAssignedLeadsResponse { leads, next_page_token })
+}
+
+async fn list_assignable(
+    api: &Api,
+    caller: &Caller,
+    mut request: proto::ListAssignableLeadsRequest,
+) -> Result<proto::ListAssignableLeadsResponse> {
+    let mut faults = Faults::default();
+    let mask = faults.read_mask(request.read_mask.take());
+    let order = faults.found(queries::order(&request.order_by))?;
+    let filter = faults.found(queries::filter(&api.store, caller, &request.filter).await)?;
+    let paging = faults.paging(&mut request);
+    let (filter, order) = faults.unless(filter.zip(order))?;
+    let (slice, pages) = api.slice(caller, &paging)?;
+    let sliced = assignment::assignable_leads(&api.store, caller, filter, &order, &slice).await?;
+    let sent = |lead| mask.of(convert::lead(lead));
+    let (leads, next_page_token) = pages.fill_slice(sliced, |lead| order.place(lead), sent)?;
+    Ok(proto::ListAssignableLeadsResponse { leads, next_page_token })
 }
 
 async fn list_access(

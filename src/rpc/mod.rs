@@ -136,6 +136,7 @@ listing! {
     "ListPermissionChanges" = proto::ListPermissionChangesRequest,
     "ListProfiles" = proto::ListProfilesRequest,
     "ListAssignedLeads" = proto::ListAssignedLeadsRequest,
+    "ListAssignableLeads" = proto::ListAssignableLeadsRequest,
     "ListLeadAccess" = proto::ListLeadAccessRequest,
     "ListUsers" = proto::ListUsersRequest,
     "ListGroups" = proto::ListGroupsRequest,

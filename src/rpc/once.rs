@@ -145,6 +145,9 @@ changes! {
     UpdateUserPermissions: UpdateUserPermissionsRequest => UpdateUserPermissionsResponse;
     UpdateSettings: UpdateSettingsRequest => UpdateSettingsResponse;
     AssignLead: AssignLeadRequest => AssignLeadResponse about lead.id;
+    ClaimLead: ClaimLeadRequest => ClaimLeadResponse about lead.id;
+    BatchAssignLeads: BatchAssignLeadsRequest => BatchAssignLeadsResponse;
+    AssignOrderCustomers: AssignOrderCustomersRequest => AssignOrderCustomersResponse;
     UnassignLead: UnassignLeadRequest => UnassignLeadResponse about lead.id;
     ResolveLead: ResolveLeadRequest => ResolveLeadResponse about lead.id;
     GrantLeadAccess: GrantLeadAccessRequest => GrantLeadAccessResponse;

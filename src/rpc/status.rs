@@ -163,6 +163,8 @@ fn kind(error: &Error) -> (Code, ErrorReason) {
         Error::StaleEtag { .. } => (Code::Aborted, ErrorReason::StaleEtag),
         Error::RequestIdReused => (Code::InvalidArgument, ErrorReason::RequestIdReused),
         Error::BatchRefused => (Code::Aborted, ErrorReason::BatchRefused),
+        Error::LeadChanged => (Code::FailedPrecondition, ErrorReason::LeadChanged),
+        Error::ClaimLost => (Code::Aborted, ErrorReason::ClaimLost),
         Error::OrderStatus(_) => (Code::FailedPrecondition, ErrorReason::OrderStatus),
         Error::PaymentIdReused => (Code::AlreadyExists, ErrorReason::PaymentIdReused),
         Error::InvalidResumeToken(_) => (Code::InvalidArgument, ErrorReason::InvalidResumeToken),

@@ -1,11 +1,12 @@
 //! Access to single leads: one row per lead and user, which is a grant, a retained access, or a block.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
+use uuid::Uuid;
 
 use super::{
-    Db, Error, Result, Tx,
+    Db, Error, Result, Tx, bulk,
     entity::lead_access::{self, Column, Entity},
     lead_events,
     leads::{Found, Locked},
@@ -43,6 +44,22 @@ pub(super) async fn of_user(db: &impl Db, user: UserId, ids: &[LeadId]) -> Resul
     rows.into_iter().map(|row| Ok((row.lead_id.into(), read(row)?))).collect()
 }
 
+/// The rows of some users on leads that are being reassigned.
+///
+/// # Errors
+/// The database's.
+pub async fn among(
+    db: &impl Db,
+    leads: &[&Locked<Assign>],
+    users: &BTreeSet<UserId>,
+) -> Result<HashMap<(LeadId, UserId), AccessRow>> {
+    let found = Entity::find()
+        .filter(Column::LeadId.is_in(leads.iter().map(|lead| lead.lead().id.uuid())))
+        .filter(Column::UserId.is_in(users.iter().map(|user| user.uuid())));
+    let rows = found.all(&db.conn().0).await?;
+    rows.into_iter().map(|row| Ok(((row.lead_id.into(), row.user_id.into()), read(row)?))).collect()
+}
+
 /// Every row of some leads.
 pub(super) async fn of_leads(db: &impl Db, ids: &[LeadId]) -> Result<HashMap<LeadId, Vec<AccessRow>>> {
     let found = Entity::find().filter(Column::LeadId.is_in(ids.iter().map(|id| id.uuid()))).all(&db.conn().0).await?;
@@ -58,25 +75,53 @@ pub(super) async fn of_leads(db: &impl Db, ids: &[LeadId]) -> Result<HashMap<Lea
 /// # Errors
 /// The database's.
 pub async fn put(tx: &Tx, lead: &Locked<View>, before: Option<&AccessRow>, row: &AccessRow) -> Result<()> {
-    write(tx, lead.lead(), before, row).await
-}
-
-/// Keeps a previous assignee's access to a lead that is being reassigned.
-///
-/// # Errors
-/// The database's.
-pub async fn retain(tx: &Tx, lead: &Locked<Assign>, before: Option<&AccessRow>, row: &AccessRow) -> Result<()> {
-    write(tx, lead.lead(), before, row).await
-}
-
-/// Takes away what a lead that is being reassigned has of a user: the previous assignee's grants, or the new one's block.
-///
-/// # Errors
-/// The database's.
-pub async fn remove(tx: &Tx, lead: &Locked<Assign>, row: &AccessRow) -> Result<()> {
-    note(tx, lead.lead(), row.user_id, Some(row));
-    Entity::delete_by_id((lead.lead().id.uuid(), row.user_id.uuid())).exec(&tx.conn().0).await?;
+    note(tx, lead.lead(), row.user_id, before);
+    let replace = OnConflict::columns([Column::LeadId, Column::UserId])
+        .update_columns([
+            Column::Kind,
+            Column::Mode,
+            Column::ExpireTime,
+            Column::GivenBy,
+            Column::GiveTime,
+            Column::NextContactTime,
+        ])
+        .to_owned();
+    let row = model(lead.lead(), row);
+    Entity::insert(row).on_conflict(replace).exec_without_returning(&tx.conn().0).await?;
     Ok(())
+}
+
+/// One user's row of a lead that is being reassigned, before and after.
+#[derive(Clone, Debug)]
+pub struct RowChange<'a> {
+    /// Of which lead.
+    pub lead: &'a Locked<Assign>,
+    /// Whose.
+    pub user_id: UserId,
+    /// The row that is there.
+    pub before: Option<AccessRow>,
+    /// The row that is to be there.
+    pub after: Option<AccessRow>,
+}
+
+/// Puts rows in place of those that are there.
+///
+/// # Errors
+/// The database's.
+pub async fn change(tx: &Tx, changes: &[RowChange<'_>]) -> Result<()> {
+    let mut gone: BTreeMap<UserId, Vec<Uuid>> = BTreeMap::new();
+    for RowChange { lead, user_id, before, .. } in changes {
+        note(tx, lead.lead(), *user_id, before.as_ref());
+        if before.is_some() {
+            gone.entry(*user_id).or_default().push(lead.lead().id.uuid());
+        }
+    }
+    for (user, leads) in gone {
+        let theirs = Column::UserId.eq(user.uuid());
+        Entity::delete_many().filter(theirs).filter(Column::LeadId.is_in(leads)).exec(&tx.conn().0).await?;
+    }
+    let new = changes.iter().filter_map(|change| Some(model(change.lead.lead(), change.after.as_ref()?)));
+    bulk::insert(tx, new.collect()).await
 }
 
 /// Writes into a lead's rows when it is to be contacted next, where that has changed.
@@ -108,10 +153,9 @@ impl<A> AtHand for Locked<A> {
     }
 }
 
-async fn write(tx: &Tx, lead: &Lead, before: Option<&AccessRow>, row: &AccessRow) -> Result<()> {
-    note(tx, lead, row.user_id, before);
+fn model(lead: &Lead, row: &AccessRow) -> lead_access::ActiveModel {
     let AccessRow { user_id, kind, mode, expire_time, given_by, give_time } = row;
-    let new = lead_access::ActiveModel {
+    lead_access::ActiveModel {
         lead_id: Set(lead.id.uuid()),
         user_id: Set(user_id.uuid()),
         kind: Set(kind.word().to_owned()),
@@ -120,19 +164,7 @@ async fn write(tx: &Tx, lead: &Lead, before: Option<&AccessRow>, row: &AccessRow
         given_by: Set(given_by.uuid()),
         give_time: Set(micros(*give_time)),
         next_contact_time: Set(lead.next_contact_time.map(micros)),
-    };
-    let replace = OnConflict::columns([Column::LeadId, Column::UserId])
-        .update_columns([
-            Column::Kind,
-            Column::Mode,
-            Column::ExpireTime,
-            Column::GivenBy,
-            Column::GiveTime,
-            Column::NextContactTime,
-        ])
-        .to_owned();
-    Entity::insert(new).on_conflict(replace).exec_without_returning(&tx.conn().0).await?;
-    Ok(())
+    }
 }
 
 /// Tells the watchers whose access changes, and from what.
@@ -157,4 +189,43 @@ fn read(row: lead_access::Model) -> Result<AccessRow> {
         given_by: given_by.into(),
         give_time: time(give_time).ok_or(Error::Corrupt("time"))?,
     })
+}
+
+/// A row as it is kept elsewhere, in JSON, whosever it is.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(super) struct StoredRow {
+    kind: String,
+    mode: String,
+    expire_time: Option<i64>,
+    given_by: String,
+    give_time: i64,
+}
+
+impl From<&AccessRow> for StoredRow {
+    fn from(row: &AccessRow) -> Self {
+        let AccessRow { user_id: _, kind, mode, expire_time, given_by, give_time } = row;
+        Self {
+            kind: kind.word().to_owned(),
+            mode: mode.word().to_owned(),
+            expire_time: expire_time.map(micros),
+            given_by: given_by.to_string(),
+            give_time: micros(*give_time),
+        }
+    }
+}
+
+impl StoredRow {
+    /// The row of this user.
+    pub(super) fn read(self, user_id: UserId) -> Result<AccessRow> {
+        let corrupt = || Error::Corrupt("access row");
+        let Self { kind, mode, expire_time, given_by, give_time } = self;
+        Ok(AccessRow {
+            user_id,
+            kind: AccessKind::from_word(&kind).ok_or_else(corrupt)?,
+            mode: GrantMode::from_word(&mode).ok_or_else(corrupt)?,
+            expire_time: times(expire_time)?,
+            given_by: given_by.parse().map_err(|_| corrupt())?,
+            give_time: time(give_time).ok_or_else(corrupt)?,
+        })
+    }
 }

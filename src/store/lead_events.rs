@@ -13,11 +13,13 @@ use uuid::Uuid;
 use super::{
     Db, Error, Result, Store, Tx, bulk, clock,
     entity::lead_event::{ActiveModel, Column, Entity, Model},
-    fence, micros, sweep, time, times,
+    fence,
+    lead_access::StoredRow,
+    micros, sweep, time, times,
 };
 use crate::model::{
     ids::{LeadId, UserId},
-    lead_access::{AccessKind, AccessRow, GrantMode},
+    lead_access::AccessRow,
     lead_event::{Happened, LeadEvent, LeadEventKind, Was},
 };
 
@@ -71,8 +73,8 @@ fn merged(noted: Vec<LeadEvent>) -> Vec<LeadEvent> {
 fn row(at: i64, event: LeadEvent) -> Result<ActiveModel> {
     let LeadEvent { lead_id, kind, was, rows } = event;
     let access = (!rows.is_empty()).then(|| {
-        let rows: BTreeMap<String, Option<Row>> =
-            rows.into_iter().map(|(user, row)| (user.to_string(), row.map(Row::from))).collect();
+        let rows: BTreeMap<String, Option<StoredRow>> =
+            rows.iter().map(|(user, row)| (user.to_string(), row.as_ref().map(StoredRow::from))).collect();
         serde_json::to_string(&rows).map_err(|_| Error::Corrupt("lead event"))
     });
     Ok(ActiveModel {
@@ -176,46 +178,12 @@ fn read(row: Model) -> Result<Happened> {
     Ok(Happened { seq, time: time(at).ok_or(Error::Corrupt("time"))?, event })
 }
 
-/// A row of an access list as it is kept here.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Row {
-    kind: String,
-    mode: String,
-    expire_time: Option<i64>,
-    given_by: String,
-    give_time: i64,
-}
-
-impl From<AccessRow> for Row {
-    fn from(row: AccessRow) -> Self {
-        let AccessRow { user_id: _, kind, mode, expire_time, given_by, give_time } = row;
-        Self {
-            kind: kind.word().to_owned(),
-            mode: mode.word().to_owned(),
-            expire_time: expire_time.map(micros),
-            given_by: given_by.to_string(),
-            give_time: micros(give_time),
-        }
-    }
-}
-
 fn read_rows(text: &str) -> Result<BTreeMap<UserId, Option<AccessRow>>> {
     let corrupt = || Error::Corrupt("lead event");
-    let rows: BTreeMap<String, Option<Row>> = serde_json::from_str(text).map_err(|_| corrupt())?;
+    let rows: BTreeMap<String, Option<StoredRow>> = serde_json::from_str(text).map_err(|_| corrupt())?;
     let rows = rows.into_iter().map(|(user, row)| {
         let user_id: UserId = user.parse().map_err(|_| corrupt())?;
-        let row = row.map(|row| {
-            let Row { kind, mode, expire_time, given_by, give_time } = row;
-            Ok::<_, Error>(AccessRow {
-                user_id,
-                kind: AccessKind::from_word(&kind).ok_or_else(corrupt)?,
-                mode: GrantMode::from_word(&mode).ok_or_else(corrupt)?,
-                expire_time: times(expire_time)?,
-                given_by: given_by.parse().map_err(|_| corrupt())?,
-                give_time: time(give_time).ok_or_else(corrupt)?,
-            })
-        });
-        Ok((user_id, row.transpose()?))
+        Ok((user_id, row.map(|row| row.read(user_id)).transpose()?))
     });
     rows.collect()
 }

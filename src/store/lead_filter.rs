@@ -54,7 +54,11 @@ impl Filters {
                 Some(parts) => self.searched_for(&parts).into(),
                 None => nodes.iter().map(|node| self.node(node)).fold(Condition::any(), Condition::add),
             },
-            Node::Not(node) => not(Expr::expr(self.node(node))).into(),
+            Node::Not(node) => match node.as_ref() {
+                // In words that an index knows.
+                Node::Test(field, Test::Present) => self.column(field).is_null().into(),
+                node => not(Expr::expr(self.node(node))).into(),
+            },
             Node::Test(field, test) => match search::parts(node) {
                 Some(parts) => self.searched_for(&parts).into(),
                 None => self.test(field, test).into(),

@@ -11,8 +11,8 @@ use std::{
 };
 
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, JoinType, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
     sea_query::{Expr, ExprTrait, LockType, SelectStatement},
 };
 
@@ -21,8 +21,8 @@ pub use self::{
     duplicates::{Existing, Keys, existing, lock_keys, registrable},
     insert::NewLeads,
     write::{
-        Written, delete, set_active, set_assignee, set_deposited, set_discarded, set_fields, set_resolved,
-        set_resolved_by_sale, set_retrieved,
+        Written, delete, set_active, set_assignee, set_claimed, set_deposited, set_discarded, set_fields, set_resolved,
+        set_resolved_by_sale, set_retrieved, set_worked,
     },
 };
 use super::{
@@ -173,17 +173,28 @@ pub async fn judge(
     Ok(fence::believed(db, asker.fence(), verdicts).await?.into_iter().collect())
 }
 
-/// How many of the scope's ACTIVE leads are assigned to a user.
+/// How many of the scope's ACTIVE leads are assigned to each of some users; who has none is left out.
 ///
 /// # Errors
 /// The database's.
-pub async fn count_open(db: &impl Db, scope: &LeadScope<Chosen>, assignee: UserId) -> Result<u64> {
+pub async fn count_open(db: &impl Db, scope: &LeadScope<Chosen>, assignees: &[UserId]) -> Result<HashMap<UserId, u64>> {
+    if assignees.is_empty() {
+        return Ok(HashMap::new());
+    }
     let conn = db.conn().0;
-    let open = lead::Entity::find()
-        .filter(lead::Column::AssigneeId.eq(assignee.uuid()))
+    let open: Vec<(uuid::Uuid, i64)> = lead::Entity::find()
+        .select_only()
+        .column(lead::Column::AssigneeId)
+        .column_as(lead::Column::Id.count(), "number")
+        .filter(lead::Column::AssigneeId.is_in(assignees.iter().map(|id| id.uuid())))
         .filter(lead::Column::State.eq(LeadState::Active.word()))
-        .filter(visible::covers(scope, conn.get_database_backend()));
-    Ok(open.count(&conn).await?)
+        .filter(visible::covers(scope, conn.get_database_backend()))
+        .group_by(lead::Column::AssigneeId)
+        .into_tuple()
+        .all(&conn)
+        .await?;
+    let number = |number| u64::try_from(number).map_err(|_| Error::Corrupt("count"));
+    open.into_iter().map(|(id, count)| Ok((id.into(), number(count)?))).collect()
 }
 
 /// Whether any of the scope's leads belongs to a group.

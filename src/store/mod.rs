@@ -1,5 +1,6 @@
 //! The only module that speaks SQL. What it hands out are words of [`model`](crate::model); what it takes on leads are scopes.
 
+pub mod assignments;
 mod bulk;
 mod connect;
 pub mod deposits;

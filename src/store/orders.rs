@@ -1,5 +1,7 @@
 //! Orders. They are reached through their leads: what reads them takes a scope, what writes one takes its lead, locked.
 
+use std::collections::HashMap;
+
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
@@ -110,6 +112,50 @@ pub async fn lead_of(
         .await?;
     let found = fence::believed(db, view.fence(), found).await?;
     Ok(found.first().map(|id| LeadId::from(*id)))
+}
+
+/// The customers of some orders, each a lead that the scope covers; an order of another, or one that isn't seen, is left out.
+///
+/// # Errors
+/// The database's.
+pub async fn customers(
+    db: &impl Db,
+    scope: &LeadScope<View>,
+    visibility: OrderVisibility,
+    ids: &[OrderId],
+) -> Result<HashMap<OrderId, LeadId>> {
+    let conn = db.conn().0;
+    let backend = conn.get_database_backend();
+    let found: Vec<(Uuid, Uuid)> = with_leads()
+        .select_only()
+        .columns([Column::Id, Column::LeadId])
+        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .filter(shown(visibility))
+        .filter(visible::covers(scope, backend))
+        .filter(fence::holds(scope.fence(), backend))
+        .into_tuple()
+        .all(&conn)
+        .await?;
+    let found = fence::believed(db, scope.fence(), found).await?;
+    Ok(found.into_iter().map(|(order, lead)| (order.into(), lead.into())).collect())
+}
+
+/// The status of a locked lead's most recent order, whoever may see it; of several placed at once, the last created counts.
+///
+/// # Errors
+/// The database's.
+pub async fn last_status<A>(tx: &Tx, lead: &Locked<A>) -> Result<Option<OrderStatus>> {
+    let last: Option<String> = Entity::find()
+        .select_only()
+        .column(Column::Status)
+        .filter(Column::LeadId.eq(lead.lead().id.uuid()))
+        .order_by_desc(Column::PlaceTime)
+        .order_by_desc(Column::Id)
+        .limit(1)
+        .into_tuple()
+        .one(&tx.conn().0)
+        .await?;
+    last.map(|word| OrderStatus::from_word(&word).ok_or(Error::Corrupt("order status"))).transpose()
 }
 
 /// An order of a locked lead: nobody else changes it until the transaction ends.

@@ -1,6 +1,6 @@
 //! Users.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{
     ActiveValue::Set,
@@ -169,12 +169,21 @@ pub async fn active_administrators(tx: &Tx) -> Result<Vec<UserId>> {
     Ok(rows.into_iter().map(|row| row.id.into()).collect())
 }
 
-/// Locks a user's row until the transaction ends: what is decided on what is known of them still holds when it is written.
+/// Locks the rows of users until the transaction ends: what is decided on what is known of them still holds when it is written. In one
+/// order, or two who lock several wait for each other.
 ///
 /// # Errors
 /// The database's.
-pub async fn lock(tx: &Tx, id: UserId) -> Result<()> {
-    user::Entity::find_by_id(id.uuid()).lock_exclusive().one(&tx.conn().0).await?;
+pub async fn lock(tx: &Tx, ids: &BTreeSet<UserId>) -> Result<()> {
+    user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
+        .filter(user::Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .order_by_asc(user::Column::Id)
+        .lock_exclusive()
+        .into_tuple::<Uuid>()
+        .all(&tx.conn().0)
+        .await?;
     Ok(())
 }
 

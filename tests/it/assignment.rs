@@ -1,11 +1,16 @@
 //! Who works a lead, and what happens to whoever worked it before.
 
+mod batch;
+mod claims;
+mod customers;
 mod eligibility;
 mod etags;
 mod grants;
 mod policies;
 mod races;
 mod revocation;
+mod undo;
+mod waiting;
 
 use std::time::Duration;
 

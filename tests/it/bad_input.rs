@@ -9,12 +9,13 @@ mod reports;
 use std::collections::BTreeSet;
 
 use leadward::proto::{
-    AccessCheck, AccessLevel, AssignLeadRequest, BatchCheckAccessRequest, BatchGetLeadsRequest, Capability,
-    CheckAccessRequest, CreateProfileRequest, DeleteProfileRequest, ErrorReason, ExplainAccessRequest,
-    GetEffectivePermissionsRequest, GetProfileRequest, GetUserPermissionsRequest, GrantLeadAccessRequest,
-    ImportOutcome, ImportRow, LeadAction, ListAssignedLeadsRequest, ListLeadAccessRequest,
-    ListPermissionChangesRequest, ListProfilesRequest, Permission, PermissionChangeKind, Profile, ResolveLeadRequest,
-    RevocationPolicy, RevokeLeadAccessRequest, Role, Settings, UnassignLeadRequest, UpdateProfileRequest,
+    AccessCheck, AccessLevel, AssignLeadRequest, AssignOrderCustomersRequest, BatchAssignLeadsRequest,
+    BatchCheckAccessRequest, BatchGetLeadsRequest, Capability, CheckAccessRequest, ClaimLeadRequest,
+    CreateProfileRequest, DeleteProfileRequest, ErrorReason, ExplainAccessRequest, GetEffectivePermissionsRequest,
+    GetProfileRequest, GetUserPermissionsRequest, GrantLeadAccessRequest, ImportOutcome, ImportRow, LeadAction,
+    ListAssignableLeadsRequest, ListAssignedLeadsRequest, ListLeadAccessRequest, ListPermissionChangesRequest,
+    ListProfilesRequest, Permission, PermissionChangeKind, Profile, ResolveLeadRequest, RevocationPolicy,
+    RevokeLeadAccessRequest, Role, Settings, UnassignLeadRequest, UndoAssignmentRequest, UpdateProfileRequest,
     UpdateSettingsRequest, UpdateUserPermissionsRequest,
 };
 use prost_types::FieldMask;
@@ -303,6 +304,39 @@ async fn ask_about_assignments(admin: &Caller, table: &mut Table) {
         ..Default::default()
     };
     bad!(table, client, assign_lead, request, ["lead_id", "assignee_id", "keep_duration", "request_id"]);
+    let request = ClaimLeadRequest { lead_id: x(), request_id: x(), ..Default::default() };
+    bad!(table, client, claim_lead, request, ["lead_id", "request_id"]);
+    let (lead_ids, assignee_ids) = (vec![x()], vec![admin.id.clone(), x()]);
+    let request = BatchAssignLeadsRequest {
+        lead_ids,
+        assignee_ids,
+        revocation_policy: RevocationPolicy::KeepUntil.into(),
+        request_id: x(),
+        ..Default::default()
+    };
+    let fields = ["lead_ids[0]", "assignee_ids[1]", "keep_duration", "request_id"];
+    table.expect("batch_assign_leads", client.batch_assign_leads(request).await.map(drop), &fields);
+    bad!(table, client, batch_assign_leads, BatchAssignLeadsRequest::default(), ["lead_ids", "assignee_ids"]);
+    let lead_ids = vec![Uuid::now_v7().to_string()];
+    let assignee_ids = vec![admin.id.clone(), admin.id.clone()];
+    let request = BatchAssignLeadsRequest { lead_ids, assignee_ids, ..Default::default() };
+    bad!(table, client, batch_assign_leads, request, ["assignee_ids[1]"]);
+    let order_ids = vec![Uuid::now_v7().to_string(); 1001];
+    let assignee_ids = vec![admin.id.clone(); 1001];
+    let request = AssignOrderCustomersRequest {
+        order_ids,
+        assignee_ids,
+        revocation_policy: UNKNOWN,
+        request_id: x(),
+        ..Default::default()
+    };
+    let fields = ["order_ids", "assignee_ids", "revocation_policy", "request_id"];
+    table.expect("assign_order_customers", client.assign_order_customers(request).await.map(drop), &fields);
+    let (filter, order_by, read_mask) = ("NOT".to_owned(), "name,".to_owned(), mask("nickname"));
+    let request = ListAssignableLeadsRequest { page_size: -1, filter, order_by, read_mask, ..Default::default() };
+    bad!(table, client, list_assignable_leads, request, ["page_size", "filter", "order_by", "read_mask.paths[0]"]);
+    let request = UndoAssignmentRequest { batch_id: x(), validate_only: true };
+    bad!(table, client, undo_assignment, request, ["batch_id"]);
     let keep_duration = Some(seconds(-5));
     let request = UnassignLeadRequest { lead_id: x(), keep_duration, request_id: x(), ..Default::default() };
     bad!(table, client, unassign_lead, request, ["lead_id", "keep_duration", "request_id"]);

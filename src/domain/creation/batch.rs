@@ -14,11 +14,12 @@ use super::{Intake, Row, may_create};
 use crate::{
     access::{
         Caller,
-        policy::Facts,
         scope::{Assign, Edit, LeadScope, View},
     },
     domain::{
-        Error, Result, assignment, history, leads as lead_rules,
+        Error, Result,
+        assignment::Candidate,
+        history, leads as lead_rules,
         leads::{not_ahead, unknown_group},
         pick_lists,
     },
@@ -34,7 +35,7 @@ use crate::{
         self, Insert, Tx, groups,
         history::{Entries, Happening},
         leads::{self, Existing, Keys, Locked, NewLeads, Reached},
-        principals, settings, users,
+        settings, users,
     },
 };
 
@@ -42,13 +43,6 @@ use crate::{
 const AT_ONCE: usize = 1_000;
 /// How many rows are judged before others may go on.
 const BETWEEN: usize = 16;
-
-/// Who is to work leads of a batch. Their row is locked, so that nobody else adds to what they have.
-struct Assignee {
-    facts: Facts,
-    /// How many open leads they have, those of the batch among them.
-    open: u64,
-}
 
 /// Rows of one transaction; new leads and their history wait to be inserted at once.
 pub(super) struct Batch<'a> {
@@ -66,7 +60,7 @@ pub(super) struct Batch<'a> {
     /// Those of them that the caller may change, where existing ones are changed.
     locked: HashMap<LeadId, Locked<Edit>>,
     settings: Settings,
-    assignees: HashMap<UserId, Option<Assignee>>,
+    assignees: HashMap<UserId, Option<Candidate>>,
     by_email: HashMap<String, Option<UserId>>,
     groups: HashMap<GroupId, bool>,
     by_name: HashMap<String, Option<GroupId>>,
@@ -375,17 +369,13 @@ impl<'a> Batch<'a> {
 
     async fn eligible(&mut self, id: UserId, lead: &Lead) -> Result<()> {
         if !self.assignees.contains_key(&id) {
-            users::lock(self.tx, id).await?;
-            let known = match principals::facts(self.tx, id).await? {
-                Some(facts) => Some(Assignee { open: assignment::open_leads(self.tx, &facts).await?, facts }),
-                None => None,
-            };
+            let known = Candidate::lock(self.tx, &BTreeSet::from([id])).await?.remove(&id);
             self.assignees.insert(id, known);
         }
         let known = self.assignees.get_mut(&id).and_then(Option::as_mut);
         let assignee = known.ok_or_else(|| Error::invalid("lead.assignee_id", "no such user"))?;
-        assignment::eligible(&assignee.facts, lead, &self.settings, assignee.open).map_err(Error::Ineligible)?;
-        assignee.open += 1;
+        assignee.may_take(lead, &self.settings).map_err(Error::Ineligible)?;
+        assignee.takes();
         Ok(())
     }
 }

@@ -1,9 +1,14 @@
 //! Access lists and what assignments did.
 
+use std::collections::HashSet;
+
 use super::{Faults, action, id_text, policy, timestamp};
 use crate::{
     domain::assignment::Previous,
-    model::lead_access::{Access, GrantMode, Path, Way},
+    model::{
+        ids::UserId,
+        lead_access::{Access, GrantMode, Path, Way},
+    },
     proto,
 };
 
@@ -59,6 +64,18 @@ pub(in crate::rpc) fn previous(previous: Previous) -> proto::PreviousAssignee {
 }
 
 impl Faults {
+    /// To whom leads are dealt.
+    pub fn assignees(&mut self, texts: &[String]) -> Option<Vec<UserId>> {
+        let ids = self.ids::<UserId>("assignee_ids", texts)?;
+        let mut before = HashSet::new();
+        for (at, id) in ids.iter().enumerate() {
+            if !before.insert(id) {
+                self.add(format!("assignee_ids[{at}]"), "is there twice");
+            }
+        }
+        Some(ids)
+    }
+
     /// What a grant gives; unspecified means FULL.
     pub fn grant_mode(&mut self, given: i32) -> GrantMode {
         let mode = match proto::GrantMode::try_from(given) {

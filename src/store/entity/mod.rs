@@ -1,6 +1,7 @@
 //! One entity per table, private to the store: every other module speaks the words of `model`.
 
 pub mod api_token;
+pub mod assignment;
 pub mod deposit;
 pub mod group;
 pub mod group_member;

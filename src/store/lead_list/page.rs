@@ -252,8 +252,10 @@ impl<'a, A> Pages<'a, A> {
             Part::Set => Some(key.is_not_null()),
             Part::Unset => Some(key.is_null()),
         });
+        // The texts have the order of the leads' identities, and only a walk that has it too could be along them.
+        let by_lead = matches!(part, Part::OfStage | Part::Unset);
         Condition::all()
-            .add(self.among(self.filters()))
+            .add(self.among(Filters { by_lead, ..self.filters() }))
             .add_option(key)
             .add_option(wanted.after.map(|place| wanted.ranking.after(place, part, stages)))
             .add(visible::covers_each(self.scope, self.backend))

@@ -10,9 +10,10 @@ use sea_orm::{
 
 use super::{Locked, row::Row, rows};
 use crate::{
-    access::scope::{Acts, Assign, Delete, Discard, Edit, Resolve, Retrieve},
+    access::scope::{Acts, Assign, Delete, Discard, Edit, Resolve, Retrieve, View},
     model::{
         Time,
+        assignment::Worked,
         ids::{EntryId, LeadId, UserId},
         lead::{DeletionReason, Lead, LeadState},
         lead_event::{LeadEvent, LeadEventKind, Was},
@@ -182,19 +183,68 @@ pub async fn set_active(tx: &Tx, lead: &Locked<Resolve>) -> Result<Lead> {
     write_one(tx, lead, LeadEventKind::Reopened, active()).await
 }
 
-/// Gives a lead to a user, or to nobody; the work on a given one is taken up again.
+/// Gives leads to a user, or to nobody; the work on given ones is taken up again.
 ///
 /// # Errors
 /// The database's.
-pub async fn set_assignee(tx: &Tx, lead: &Locked<Assign>, assignee: Option<UserId>, by: UserId) -> Result<Lead> {
-    let base = if assignee.is_some() { active() } else { lead::ActiveModel::default() };
-    let row = lead::ActiveModel {
-        assignee_id: Set(assignee.map(UserId::uuid)),
-        assigned_by: Set(assignee.map(|_| by.uuid())),
-        assign_time: Set(assignee.map(|_| micros(tx.now()))),
-        ..base
+pub async fn set_assignee<'a>(
+    tx: &Tx,
+    leads: &[&'a Locked<Assign>],
+    assignee: Option<UserId>,
+    by: UserId,
+) -> Result<Vec<Written<'a>>> {
+    let row = match assignee {
+        Some(assignee) => assigned(tx, assignee, by),
+        None => lead::ActiveModel {
+            assignee_id: Set(None),
+            assigned_by: Set(None),
+            assign_time: Set(None),
+            ..Default::default()
+        },
     };
-    write_one(tx, lead, LeadEventKind::Assigned, row).await
+    write(tx, leads, LeadEventKind::Assigned, row).await
+}
+
+/// Gives a lead that nobody works to whoever views it.
+///
+/// # Errors
+/// The database's.
+pub async fn set_claimed(tx: &Tx, lead: &Locked<View>) -> Result<Lead> {
+    let claimant = lead.scope().user();
+    write_one(tx, lead, LeadEventKind::Assigned, assigned(tx, claimant, claimant)).await
+}
+
+fn assigned(tx: &Tx, assignee: UserId, by: UserId) -> lead::ActiveModel {
+    lead::ActiveModel {
+        assignee_id: Set(Some(assignee.uuid())),
+        assigned_by: Set(Some(by.uuid())),
+        assign_time: Set(Some(micros(tx.now()))),
+        ..active()
+    }
+}
+
+/// Puts back who worked leads and how far, with the entry of how the work ended.
+///
+/// # Errors
+/// The database's.
+pub async fn set_worked<'a>(
+    tx: &Tx,
+    leads: &[&'a Locked<Assign>],
+    before: &Worked,
+    disposition: Option<EntryId>,
+) -> Result<Vec<Written<'a>>> {
+    let Worked { assignee_id, assigned, resolved } = before;
+    let state = if resolved.is_some() { LeadState::Resolved } else { LeadState::Active };
+    let row = lead::ActiveModel {
+        assignee_id: Set(assignee_id.map(UserId::uuid)),
+        assigned_by: Set(assigned.map(|(by, _)| by.uuid())),
+        assign_time: Set(assigned.map(|(_, at)| micros(at))),
+        state: Set(state.word().to_owned()),
+        disposition_id: Set(disposition.map(EntryId::uuid)),
+        resolve_time: Set(resolved.as_ref().map(|(_, at)| micros(*at))),
+        ..Default::default()
+    };
+    write(tx, leads, LeadEventKind::Assigned, row).await
 }
 
 fn active() -> lead::ActiveModel {

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use leadward::proto::{
-    AccessCheck, AccessLevel, AddGroupMembersRequest, BatchCheckAccessRequest, CountLeadsRequest,
-    CreateApiTokenRequest, CreateGroupRequest, CreateLeadRequest, CreatePickListEntryRequest, CreateProfileRequest,
-    CreateUserRequest, DeactivateUserRequest, DeleteGroupRequest, DeleteProfileRequest, DeleteSavedViewRequest,
-    ExportAllLeadsReportRequest, GetAgentReportRequest, GetEffectivePermissionsRequest, GetProfileRequest,
-    GetSettingsRequest, GetUserPermissionsRequest, GetUserRequest, Group, ImportRow, Lead, LeadAction,
-    ListApiTokensRequest, ListAssignedLeadsRequest, ListGroupsRequest, ListMyLeadsRequest, ListOrderDetailsRequest,
-    ListOrdersRequest, ListPermissionChangesRequest, ListPickListEntriesRequest, ListProfilesRequest,
-    ListSavedViewsRequest, ListUsersRequest, PickListEntry, Profile, ReactivateUserRequest, RemoveGroupMembersRequest,
-    RevokeApiTokenRequest, Role, RunAllLeadsReportRequest, SavedView, Settings, UpdateGroupRequest,
-    UpdatePickListEntryRequest, UpdateProfileRequest, UpdateSavedViewRequest, UpdateSettingsRequest,
-    UpdateUserPermissionsRequest, UpdateUserRequest, User, WatchLeadsRequest, WhoAmIRequest,
-    access_check_result::Outcome,
+    AccessCheck, AccessLevel, AddGroupMembersRequest, BatchAssignLeadsRequest, BatchCheckAccessRequest,
+    CountLeadsRequest, CreateApiTokenRequest, CreateGroupRequest, CreateLeadRequest, CreatePickListEntryRequest,
+    CreateProfileRequest, CreateUserRequest, DeactivateUserRequest, DeleteGroupRequest, DeleteProfileRequest,
+    DeleteSavedViewRequest, ExportAllLeadsReportRequest, GetAgentReportRequest, GetEffectivePermissionsRequest,
+    GetProfileRequest, GetSettingsRequest, GetUserPermissionsRequest, GetUserRequest, Group, ImportRow, Lead,
+    LeadAction, ListApiTokensRequest, ListAssignableLeadsRequest, ListAssignedLeadsRequest, ListGroupsRequest,
+    ListMyLeadsRequest, ListOrderDetailsRequest, ListOrdersRequest, ListPermissionChangesRequest,
+    ListPickListEntriesRequest, ListProfilesRequest, ListSavedViewsRequest, ListUsersRequest, PickListEntry, Profile,
+    ReactivateUserRequest, RemoveGroupMembersRequest, RevokeApiTokenRequest, Role, RunAllLeadsReportRequest, SavedView,
+    Settings, UndoAssignmentRequest, UpdateGroupRequest, UpdatePickListEntryRequest, UpdateProfileRequest,
+    UpdateSavedViewRequest, UpdateSettingsRequest, UpdateUserPermissionsRequest, UpdateUserRequest, User,
+    WatchLeadsRequest, WhoAmIRequest, access_check_result::Outcome,
 };
 use tonic::Status;
 
@@ -168,6 +168,22 @@ pub async fn call(method: &str, variant: &str, caller: &Caller, company: &Compan
         "ListAssignedLeads" => {
             let request = ListAssignedLeadsRequest { user_id, page_size: 1000, ..ListAssignedLeadsRequest::default() };
             let leads = assignments.list_assigned_leads(request).await?.into_inner().leads;
+            return Ok(company.kinds(leads.iter().map(|lead| &lead.id)));
+        }
+
+        "UndoAssignment" => {
+            let lead_id = company.lead("in group", method).await.id;
+            let (lead_ids, assignee_ids) = (vec![lead_id], vec![company.receiver.id.clone()]);
+            let request = BatchAssignLeadsRequest { lead_ids, assignee_ids, ..Default::default() };
+            let dealt = company.t.admin().assignments().batch_assign_leads(request).await?.into_inner();
+            let request = UndoAssignmentRequest { batch_id: dealt.batch_id, validate_only: false };
+            let part = assignments.undo_assignment(request).await?.into_inner().message().await?;
+            let error = part.and_then(|part| part.outcomes.into_iter().find_map(|outcome| outcome.error));
+            error.map_or(Ok(()), |error| Err(item_status(&error)))
+        }
+        "ListAssignableLeads" => {
+            let request = ListAssignableLeadsRequest { page_size: 1000, ..ListAssignableLeadsRequest::default() };
+            let leads = assignments.list_assignable_leads(request).await?.into_inner().leads;
             return Ok(company.kinds(leads.iter().map(|lead| &lead.id)));
         }
 

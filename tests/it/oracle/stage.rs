@@ -12,7 +12,8 @@ use std::{
 use leadward::{
     access::Engine,
     proto::{
-        AccessPath, GrantMode, Lead, LeadAccessPath, LeadAction, ListProfilesRequest, PreviousAssignee, WhoAmIRequest,
+        AccessPath, GrantMode, Lead, LeadAccessPath, LeadAction, ListProfilesRequest, PreviousAssignee,
+        Profile as ProfileMessage, UpdateProfileRequest, WhoAmIRequest,
     },
 };
 use prost_types::Timestamp;
@@ -87,7 +88,13 @@ impl Stage {
         }
         let listed = ListProfilesRequest { page_size: 1_000, ..ListProfilesRequest::default() };
         let listed = administrator.permissions().list_profiles(listed).await.unwrap().into_inner().profiles;
-        let profiles = listed.into_iter().map(|profile| (profile.name().to_owned(), profile.id)).collect();
+        let profiles: BTreeMap<_, _> =
+            listed.into_iter().map(|profile| (profile.name().to_owned(), profile.id)).collect();
+        // Nobody places an order here.
+        let id = profiles["leads-agent"].clone();
+        let for_all = ProfileMessage { id, assign_partial_orders_only: Some(false), ..ProfileMessage::default() };
+        let request = UpdateProfileRequest { profile: Some(for_all), ..UpdateProfileRequest::default() };
+        administrator.permissions().update_profile(request).await.unwrap();
         let mut callers = vec![administrator.clone()];
         for (name, person) in PEOPLE[1..].iter().zip(&company.people) {
             callers.push(server.user(name, person.profile).await);

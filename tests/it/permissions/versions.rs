@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use leadward::access::Engine;
 use leadward::proto::{
-    AccessLevel, AddGroupMembersRequest, BatchGetLeadsRequest, CountLeadsRequest, CreateApiTokenRequest,
-    DeactivateUserRequest, DeleteGroupRequest, ErrorReason, ExportAllLeadsReportRequest, GetAgentReportRequest,
-    GrantMode, Lead, LeadAction, LeadHistoryKind, ListAssignedLeadsRequest, ListMyLeadsRequest,
+    AccessLevel, AddGroupMembersRequest, AssignOrderCustomersRequest, BatchGetLeadsRequest, CountLeadsRequest,
+    CreateApiTokenRequest, DeactivateUserRequest, DeleteGroupRequest, ErrorReason, ExportAllLeadsReportRequest,
+    GetAgentReportRequest, GrantMode, Lead, LeadAction, LeadHistoryKind, ListAssignedLeadsRequest, ListMyLeadsRequest,
     ListOrderDetailsRequest, ListOrdersRequest, ListPermissionChangesRequest, Order, OrderStatus, Profile,
     ReactivateUserRequest, RemoveGroupMembersRequest, RevokeApiTokenRequest, Role, Settings, UpdateProfileRequest,
     UpdateSettingsRequest, UpdateUserPermissionsRequest, UpdateUserRequest, User, lead_result,
@@ -126,7 +126,7 @@ on_both_databases! {
 }
 
 /// A watch isn't here: its answers come by themselves.
-const CALLS: [&str; 23] = [
+const CALLS: [&str; 25] = [
     "BatchCheckAccess",
     "GetLead",
     "BatchGetLeads",
@@ -150,6 +150,8 @@ const CALLS: [&str; 23] = [
     "RecordDeposit",
     "CreateOrder",
     "UpdateOrderStatus",
+    "ClaimLead",
+    "AssignOrderCustomers",
 ];
 
 /// Whether a call shows or touches a lead that has this order.
@@ -219,6 +221,14 @@ async fn shows(call: &str, caller: &Caller, order: &Order) -> bool {
         "CreateOrder" => caller.place_order(&lead_id, &Uuid::now_v7().to_string()).await.is_ok(),
         // Where it goes is where it is.
         "UpdateOrderStatus" => caller.move_order(&order.id, OrderStatus::Partial).await.is_ok(),
+        // It is theirs already.
+        "ClaimLead" => caller.claim(&lead_id).await.is_ok(),
+        "AssignOrderCustomers" => {
+            let (order_ids, assignee_ids) = (vec![order.id.clone()], vec![caller.id.clone()]);
+            let request = AssignOrderCustomersRequest { order_ids, assignee_ids, ..Default::default() };
+            let done = caller.assignments().assign_order_customers(request).await.unwrap().into_inner();
+            done.outcomes[0].outcome.as_ref().unwrap().error.is_none()
+        }
         other => panic!("{other} is not known here"),
     }
 }

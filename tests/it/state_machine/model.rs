@@ -26,6 +26,8 @@ pub struct Person {
     pub assignee: Option<usize>,
     pub disposition: Option<&'static str>,
     pub orders: BTreeMap<usize, OrderStatus>,
+    /// Which of them was placed last.
+    last_order: Option<usize>,
     /// What happened, and by whom.
     pub history: Vec<(LeadHistoryKind, usize)>,
     registered: bool,
@@ -61,6 +63,7 @@ impl Person {
             assignee: (caller == AGENT).then_some(AGENT),
             disposition: None,
             orders: BTreeMap::new(),
+            last_order: None,
             history: vec![(LeadHistoryKind::Created, caller)],
             registered,
             deposits: BTreeMap::new(),
@@ -81,6 +84,12 @@ impl Person {
         }
         self.state = to;
         Ok(())
+    }
+
+    /// Whether the agent, who is there for partial orders, may be given the lead by itself.
+    fn waits_for_an_order(&self) -> bool {
+        let last = self.last_order.and_then(|number| self.orders.get(&number));
+        last == Some(&OrderStatus::Partial)
     }
 
     /// Whether a completed order ends the work on the lead.
@@ -173,6 +182,7 @@ impl Model {
             }
             Act::Assign { .. } | Act::Unassign if person.state == LeadState::Discarded => return Err("LEAD_STATE"),
             Act::Assign { to } if person.assignee == Some(*to) => return Ok(Done::default()),
+            Act::Assign { to: AGENT } if !person.waits_for_an_order() => return Err("INELIGIBLE_ASSIGNEE"),
             Act::Assign { to } => {
                 person.assignee = Some(*to);
                 person.state = LeadState::Active;
@@ -217,6 +227,7 @@ impl Model {
             return Err("DUPLICATE_RESOURCE");
         }
         person.orders.insert(number, status);
+        person.last_order = Some(number);
         person.history.push((LeadHistoryKind::OrderCreated, caller));
         Ok(if person.sells(caller, status) { Done { flag: true, ..Done::moved(place) } } else { Done::default() })
     }

@@ -335,7 +335,7 @@ fn code_of(reason: &str) -> Code {
     match reason {
         "LEAD_NOT_FOUND" | "RESOURCE_NOT_FOUND" => Code::NotFound,
         "ACTION_NOT_PERMITTED" => Code::PermissionDenied,
-        "LEAD_STATE" | "ORDER_STATUS" => Code::FailedPrecondition,
+        "LEAD_STATE" | "ORDER_STATUS" | "INELIGIBLE_ASSIGNEE" => Code::FailedPrecondition,
         "DUPLICATE_LEAD" | "DUPLICATE_RESOURCE" | "PAYMENT_ID_REUSED" => Code::AlreadyExists,
         "STALE_ETAG" => Code::Aborted,
         other => panic!("the model refuses nothing as {other}"),

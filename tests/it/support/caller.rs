@@ -1,8 +1,9 @@
 use std::net::SocketAddr;
 
 use leadward::proto::{
-    AccessCheck, AssignLeadRequest, AssignLeadResponse, BatchCheckAccessRequest, CheckAccessRequest, CreateLeadRequest,
-    DeleteLeadRequest, DeletionReason, DiscardLeadRequest, ExplainAccessRequest, ExplainAccessResponse, GetLeadRequest,
+    AccessCheck, AssignLeadRequest, AssignLeadResponse, AssignmentOutcome, BatchAssignLeadsRequest,
+    BatchCheckAccessRequest, CheckAccessRequest, ClaimLeadRequest, CreateLeadRequest, DeleteLeadRequest,
+    DeletionReason, DiscardLeadRequest, ExplainAccessRequest, ExplainAccessResponse, GetLeadRequest,
     GrantLeadAccessRequest, GrantMode, ImportLeadsRequest, ImportResult, ImportRow, Lead, LeadAccess, LeadAction,
     LeadHistoryEntry, LeadState, ListLeadAccessRequest, ListLeadHistoryRequest, ListLeadsRequest,
     ListPermissionChangesRequest, Permission, PermissionChange, ReopenLeadRequest, ResolveLeadRequest,
@@ -186,6 +187,21 @@ impl Caller {
         let request =
             AssignLeadRequest { lead_id: id.to_owned(), assignee_id: to.id.clone(), ..AssignLeadRequest::default() };
         Ok(self.assignments().assign_lead(request).await?.into_inner())
+    }
+
+    pub async fn claim(&self, id: &str) -> Result<Lead, Status> {
+        let request = ClaimLeadRequest { lead_id: id.to_owned(), ..ClaimLeadRequest::default() };
+        Ok(self.assignments().claim_lead(request).await?.into_inner().lead.unwrap())
+    }
+
+    /// Deals leads out under the policy of the settings.
+    pub async fn deal(&self, lead_ids: &[&str], to: &[&Caller]) -> Result<Vec<AssignmentOutcome>, Status> {
+        let request = BatchAssignLeadsRequest {
+            lead_ids: lead_ids.iter().map(|id| (*id).to_owned()).collect(),
+            assignee_ids: to.iter().map(|user| user.id.clone()).collect(),
+            ..BatchAssignLeadsRequest::default()
+        };
+        Ok(self.assignments().batch_assign_leads(request).await?.into_inner().outcomes)
     }
 
     pub async fn unassign(&self, id: &str) -> Result<UnassignLeadResponse, Status> {

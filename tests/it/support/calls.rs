@@ -1,6 +1,7 @@
 use leadward::proto::{
-    AssignLeadRequest, BatchGetLeadsRequest, CheckAccessRequest, CreateOrderRequest, DeleteLeadRequest, DeletionReason,
-    DiscardLeadRequest, ExplainAccessRequest, ExportLeadsRequest, FILE_DESCRIPTOR_SET, GetLeadRequest, GetOrderRequest,
+    AssignLeadRequest, AssignOrderCustomersRequest, AssignmentOutcome, AssignmentResult, BatchGetLeadsRequest,
+    CheckAccessRequest, ClaimLeadRequest, CreateOrderRequest, DeleteLeadRequest, DeletionReason, DiscardLeadRequest,
+    ExplainAccessRequest, ExportLeadsRequest, FILE_DESCRIPTOR_SET, GetLeadRequest, GetOrderRequest,
     GrantLeadAccessRequest, Lead, LeadAction, LeadHistoryKind, LeadOutcome, ListLeadAccessRequest,
     ListLeadHistoryRequest, Order, OrderStatus, RecordDepositRequest, ReopenLeadRequest, ResolveLeadRequest,
     RetrieveLeadRequest, RevokeLeadAccessRequest, UnassignLeadRequest, UpdateLeadRequest, UpdateOrderStatusRequest,
@@ -34,7 +35,7 @@ impl Method {
 
     /// Whether the call is about one order that exists.
     pub fn takes_order(&self) -> bool {
-        self.has("order_id")
+        self.has("order_id") || self.has("order_ids")
     }
 
     /// Whether a call about a lead can be told which version of it is meant.
@@ -65,6 +66,12 @@ impl Method {
                 let status = OrderStatus::Cancelled.into();
                 let request = UpdateOrderStatusRequest { order_id, status, etag, ..Default::default() };
                 caller.orders().update_order_status(request).await.map(drop)
+            }
+            "AssignOrderCustomers" => {
+                let (order_ids, assignee_ids) = (vec![order_id], vec![caller.id.clone()]);
+                let request = AssignOrderCustomersRequest { order_ids, assignee_ids, ..Default::default() };
+                let outcomes = caller.assignments().assign_order_customers(request).await?.into_inner().outcomes;
+                given(outcomes.into_iter().filter_map(|outcome| outcome.outcome).collect())
             }
             unknown => panic!("add {unknown} to the access matrix"),
         }
@@ -199,6 +206,11 @@ pub async fn call_on_lead(
             let request = AssignLeadRequest { lead_id, assignee_id: user_id, etag, ..AssignLeadRequest::default() };
             caller.assignments().assign_lead(request).await.map(drop)
         }
+        "ClaimLead" => {
+            let request = ClaimLeadRequest { lead_id, etag, ..ClaimLeadRequest::default() };
+            caller.assignments().claim_lead(request).await.map(drop)
+        }
+        "BatchAssignLeads" => given(caller.deal(&[&lead_id], &[other]).await?),
         "UnassignLead" => {
             let request = UnassignLeadRequest { lead_id, etag, ..UnassignLeadRequest::default() };
             caller.assignments().unassign_lead(request).await.map(drop)
@@ -230,5 +242,12 @@ pub async fn call_on_lead(
 fn of_one(outcomes: Vec<LeadOutcome>) -> Result<(), Status> {
     let [outcome]: [LeadOutcome; 1] = outcomes.try_into().expect("one outcome");
     assert_eq!(outcome.done, outcome.error.is_none(), "{outcome:?}");
+    outcome.error.map_or(Ok(()), |error| Err(item_status(&error)))
+}
+
+/// What became of the only lead that was dealt.
+fn given(outcomes: Vec<AssignmentOutcome>) -> Result<(), Status> {
+    let [outcome]: [AssignmentOutcome; 1] = outcomes.try_into().expect("one outcome");
+    assert_eq!(outcome.result() == AssignmentResult::Refused, outcome.error.is_some(), "{outcome:?}");
     outcome.error.map_or(Ok(()), |error| Err(item_status(&error)))
 }

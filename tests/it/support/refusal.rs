@@ -63,6 +63,7 @@ fn code_of(reason: ErrorReason) -> Code {
         | ErrorReason::RequestIdReused => Code::InvalidArgument,
         ErrorReason::LeadState
         | ErrorReason::IneligibleAssignee
+        | ErrorReason::LeadChanged
         | ErrorReason::RevocationRefused
         | ErrorReason::LastAdministrator
         | ErrorReason::Fixed
@@ -73,7 +74,7 @@ fn code_of(reason: ErrorReason) -> Code {
         ErrorReason::DuplicateLead | ErrorReason::DuplicateResource | ErrorReason::PaymentIdReused => {
             Code::AlreadyExists
         }
-        ErrorReason::StaleEtag | ErrorReason::BatchRefused => Code::Aborted,
+        ErrorReason::StaleEtag | ErrorReason::BatchRefused | ErrorReason::ClaimLost => Code::Aborted,
         ErrorReason::SlowReader => Code::ResourceExhausted,
         ErrorReason::Unavailable => Code::Unavailable,
         ErrorReason::Unimplemented => Code::Unimplemented,

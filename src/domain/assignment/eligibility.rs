@@ -1,0 +1,124 @@
+//! Who may be given a lead: asked wherever one is given (domain contract, section 6).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    access::{
+        policy::{Facts, Principal, Reach},
+        scope::LeadScope,
+    },
+    domain::{Ineligible, Result},
+    model::{
+        ids::UserId,
+        lead::{Lead, LeadKind},
+        order::OrderStatus,
+        permission::Action,
+        settings::Settings,
+        user::{Desk, UserState},
+    },
+    store::{Tx, leads, principals, users},
+};
+
+/// A user who is to be given leads. Their row is locked until the transaction ends, so that nobody else adds to what they have.
+#[derive(Debug)]
+pub struct Candidate {
+    facts: Facts,
+    /// Whether they may view any lead.
+    views: bool,
+    /// How many open leads they have, where their profile limits them.
+    open: u64,
+}
+
+impl Candidate {
+    /// Those of some users who exist.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn lock(tx: &Tx, ids: &BTreeSet<UserId>) -> Result<BTreeMap<UserId, Self>> {
+        users::lock(tx, ids).await?;
+        let all: Vec<UserId> = ids.iter().copied().collect();
+        let facts = principals::facts_of(tx, &all).await?;
+        let limited: Vec<UserId> = facts.iter().filter(|facts| is_limited(facts)).map(|facts| facts.user_id).collect();
+        let every_lead = LeadScope::system("capacity counts every lead, whoever asks may see");
+        let open = leads::count_open(tx, &every_lead, &limited).await?;
+        let candidate = |facts: Facts| Self {
+            views: *Principal::resolve(&facts).reach(Action::View) != Reach::None,
+            open: open.get(&facts.user_id).copied().unwrap_or_default(),
+            facts,
+        };
+        Ok(facts.into_iter().map(|facts| (facts.user_id, candidate(facts))).collect())
+    }
+
+    /// Who it is.
+    pub fn user_id(&self) -> UserId {
+        self.facts.user_id
+    }
+
+    /// Whether they may be given one lead more, be it among others.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub fn may_take(&self, lead: &Lead, settings: &Settings) -> Result<(), Ineligible> {
+        self.may_have(lead, settings)?;
+        match self.facts.profile.max_open_leads {
+            Some(most) if self.open >= u64::from(most) => Err(Ineligible::OverCapacity),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a lead may be theirs that takes no room, since the work on it has ended.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub fn may_have(&self, lead: &Lead, settings: &Settings) -> Result<(), Ineligible> {
+        let facts = &self.facts;
+        if facts.state == UserState::Deactivated {
+            return Err(Ineligible::UserDeactivated);
+        }
+        if !self.views {
+            return Err(Ineligible::CannotView);
+        }
+        if settings.enforce_desks && facts.desk.is_some_and(|theirs| theirs != desk_of(lead)) {
+            return Err(Ineligible::WrongDesk);
+        }
+        Ok(())
+    }
+
+    /// Whether they may be given a lead that is given by itself.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub fn may_take_alone(
+        &self,
+        lead: &Lead,
+        last_order: Option<OrderStatus>,
+        settings: &Settings,
+    ) -> Result<(), Ineligible> {
+        self.may_take(lead, settings)?;
+        if self.facts.profile.assign_partial_orders_only && last_order != Some(OrderStatus::Partial) {
+            return Err(Ineligible::NoPartialOrder);
+        }
+        Ok(())
+    }
+
+    /// Counts a lead that they have been given.
+    pub fn takes(&mut self) {
+        self.open += 1;
+    }
+
+    /// Counts an open lead that has been taken from them.
+    pub fn loses(&mut self) {
+        self.open = self.open.saturating_sub(1);
+    }
+}
+
+fn is_limited(facts: &Facts) -> bool {
+    facts.profile.max_open_leads.is_some()
+}
+
+fn desk_of(lead: &Lead) -> Desk {
+    match lead.kind() {
+        LeadKind::Lead | LeadKind::Registration => Desk::Sales,
+        LeadKind::Client => Desk::Retention,
+    }
+}

@@ -1,0 +1,182 @@
+//! Leads go from hand to hand: what is written of it, and what becomes of whoever had them (domain contract, section 5).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::{
+    access::{Caller, paths::paths, policy::Principal, scope::Assign},
+    domain::{Result, audit, history},
+    model::{
+        Time,
+        assignment::{Replaced, ReplacedRow, Worked},
+        history::HistoryKind,
+        ids::{AssignmentId, BatchId, LeadId, UserId},
+        lead::Lead,
+        lead_access::{AccessKind, AccessRow, GrantMode, Path},
+        permission::RevocationPolicy,
+        permission_change::PermissionChangeKind,
+    },
+    store::{
+        Tx, assignments,
+        lead_access::{self, RowChange},
+        leads::{self, Locked},
+        principals,
+    },
+};
+
+/// A lead that goes to another user than it is assigned to, or to nobody.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Handover<'a> {
+    pub(super) lead: &'a Locked<Assign>,
+    pub(super) to: Option<UserId>,
+}
+
+/// What became of it.
+#[derive(Clone, Debug)]
+pub(super) struct HandedOver {
+    pub(super) after: Lead,
+    pub(super) previous: Option<Previous>,
+}
+
+/// What happened to a previous assignee.
+#[derive(Clone, Debug)]
+pub struct Previous {
+    /// Who it was.
+    pub user_id: UserId,
+    /// What was applied.
+    pub policy: RevocationPolicy,
+    /// When what they retain ends.
+    pub expire_time: Option<Time>,
+    /// How they still reach the lead.
+    pub remaining: Vec<Path>,
+}
+
+/// Writes whose leads are now, each of them once, and applies the policy to whoever had them. What a batch replaces is kept, so that it can
+/// be undone.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn hand_over(
+    tx: &Tx,
+    caller: &Caller,
+    handovers: &[Handover<'_>],
+    policy: RevocationPolicy,
+    batch: Option<BatchId>,
+) -> Result<HashMap<LeadId, HandedOver>> {
+    let retained = |user| retained(tx, caller, policy, user);
+    let given = given(tx, handovers).await?;
+    let after = assign(tx, caller, handovers).await?;
+    let (changes, kinds): (Vec<RowChange<'_>>, Vec<PermissionChangeKind>) =
+        handovers.iter().flat_map(|handover| settled(handover, &given, retained)).unzip();
+    lead_access::change(tx, &changes).await?;
+    audit::accesses(tx, caller, changes.iter().zip(kinds)).await?;
+    if let Some(batch) = batch {
+        assignments::keep(tx, batch, &replaced(tx, handovers, &after, &changes)).await?;
+    }
+
+    let losing: BTreeSet<UserId> = handovers.iter().filter_map(|handover| handover.lead.lead().assignee_id).collect();
+    let losing: Vec<UserId> = losing.into_iter().collect();
+    let losing = principals::facts_of(tx, &losing).await?;
+    let losing: HashMap<UserId, Principal> =
+        losing.iter().map(|facts| (facts.user_id, Principal::resolve(facts))).collect();
+    let told = handovers.iter().filter_map(|handover| {
+        let before = handover.lead.lead();
+        let after = after.get(&before.id)?.clone();
+        let previous = before.assignee_id.map(|user_id| {
+            let row = retained(user_id);
+            let paths = |principal| paths(principal, &after, row.as_ref(), tx.now());
+            let remaining = losing.get(&user_id).map(paths).unwrap_or_default();
+            Previous { user_id, policy, expire_time: row.and_then(|row| row.expire_time), remaining }
+        });
+        Some((before.id, HandedOver { after, previous }))
+    });
+    Ok(told.collect())
+}
+
+/// Whose rows of which leads.
+type Given = HashMap<(LeadId, UserId), AccessRow>;
+
+/// What was given of the leads to those who lose them and those who get them.
+async fn given(tx: &Tx, handovers: &[Handover<'_>]) -> Result<Given> {
+    let leads: Vec<&Locked<Assign>> = handovers.iter().map(|handover| handover.lead).collect();
+    let users = handovers.iter().flat_map(|handover| [handover.to, handover.lead.lead().assignee_id]).flatten();
+    let users: BTreeSet<UserId> = users.collect();
+    Ok(lead_access::among(tx, &leads, &users).await?)
+}
+
+async fn assign(tx: &Tx, caller: &Caller, handovers: &[Handover<'_>]) -> Result<HashMap<LeadId, Lead>> {
+    let mut by_target: BTreeMap<Option<UserId>, Vec<&Locked<Assign>>> = BTreeMap::new();
+    for Handover { lead, to } in handovers {
+        by_target.entry(*to).or_default().push(lead);
+    }
+    let mut after = HashMap::with_capacity(handovers.len());
+    for (to, leads) in by_target {
+        let written = leads::set_assignee(tx, &leads, to, caller.id()).await?;
+        let kind = if to.is_some() { HistoryKind::Assigned } else { HistoryKind::Unassigned };
+        history::record_all(tx, caller, kind, &written).await?;
+        after.extend(written.into_iter().map(|written| (written.after.id, written.after)));
+    }
+    Ok(after)
+}
+
+/// What the policy leaves to somebody who loses a lead.
+fn retained(tx: &Tx, caller: &Caller, policy: RevocationPolicy, user_id: UserId) -> Option<AccessRow> {
+    let (mode, expire_time) = match policy {
+        RevocationPolicy::Revoke => return None,
+        RevocationPolicy::Keep => (GrantMode::Full, None),
+        RevocationPolicy::KeepViewOnly => (GrantMode::ViewOnly, None),
+        RevocationPolicy::KeepUntil(span) => (GrantMode::Full, Some(tx.now() + span)),
+    };
+    let (kind, given_by, give_time) = (AccessKind::Retained, caller.id(), tx.now());
+    Some(AccessRow { user_id, kind, mode, expire_time, given_by, give_time })
+}
+
+/// What changes in the access list of a lead: a block doesn't outlast an assignment, and the policy replaces everything that was given to
+/// the previous assignee one by one.
+fn settled<'a>(
+    handover: &Handover<'a>,
+    given: &Given,
+    retained: impl Fn(UserId) -> Option<AccessRow>,
+) -> Vec<(RowChange<'a>, PermissionChangeKind)> {
+    let lead = handover.lead;
+    let row_of = |user: UserId| given.get(&(lead.lead().id, user)).cloned();
+    let mut settled = Vec::new();
+    let block = handover.to.and_then(row_of).filter(|row| row.kind == AccessKind::Blocked);
+    if let Some(block) = block {
+        let change = RowChange { lead, user_id: block.user_id, before: Some(block), after: None };
+        settled.push((change, PermissionChangeKind::AccessUnblocked));
+    }
+    let Some(user_id) = lead.lead().assignee_id else { return settled };
+    let (before, after) = (row_of(user_id), retained(user_id));
+    let kind = match (&before, &after) {
+        (None, None) => return settled,
+        (Some(before), Some(after)) if audit::told(before) == audit::told(after) => return settled,
+        (_, Some(_)) => PermissionChangeKind::AccessRetained,
+        (Some(_), None) => PermissionChangeKind::AccessEnded,
+    };
+    settled.push((RowChange { lead, user_id, before, after }, kind));
+    settled
+}
+
+fn replaced(
+    tx: &Tx,
+    handovers: &[Handover<'_>],
+    after: &HashMap<LeadId, Lead>,
+    changes: &[RowChange<'_>],
+) -> Vec<Replaced> {
+    let mut access: HashMap<LeadId, Vec<ReplacedRow>> = HashMap::new();
+    for RowChange { lead, user_id, before, after } in changes {
+        let row = ReplacedRow { user_id: *user_id, before: before.clone(), after: after.clone() };
+        access.entry(lead.lead().id).or_default().push(row);
+    }
+    let replaced = handovers.iter().filter_map(|Handover { lead, .. }| {
+        let before = lead.lead();
+        Some(Replaced {
+            id: AssignmentId::at(tx.now()),
+            lead_id: before.id,
+            version: after.get(&before.id)?.version,
+            before: Worked::of(before),
+            access: access.remove(&before.id).unwrap_or_default(),
+        })
+    });
+    replaced.collect()
+}

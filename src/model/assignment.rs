@@ -1,0 +1,53 @@
+//! What assignments replace.
+
+use super::{
+    Time,
+    ids::{AssignmentId, LeadId, UserId},
+    lead::{Lead, LeadState},
+    lead_access::AccessRow,
+};
+
+/// One lead of a batch of assignments: what it was, and what it became.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Replaced {
+    /// Its identity; sorts in the order of the batch.
+    pub id: AssignmentId,
+    /// Of which lead.
+    pub lead_id: LeadId,
+    /// The lead's version after the assignment.
+    pub version: i64,
+    /// What the assignment wrote over.
+    pub before: Worked,
+    /// The rows of its access list that changed.
+    pub access: Vec<ReplacedRow>,
+}
+
+/// Who works a lead, and how far.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Worked {
+    /// The assignee.
+    pub assignee_id: Option<UserId>,
+    /// Who assigned it, and when.
+    pub assigned: Option<(UserId, Time)>,
+    /// How and when the work ended, where it has.
+    pub resolved: Option<(String, Time)>,
+}
+
+impl Worked {
+    /// Of a lead that is not discarded.
+    pub fn of(lead: &Lead) -> Self {
+        let resolved = lead.disposition.clone().zip(lead.resolve_time).filter(|_| lead.state == LeadState::Resolved);
+        Self { assignee_id: lead.assignee_id, assigned: lead.assigned, resolved }
+    }
+}
+
+/// One user's row of an access list.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ReplacedRow {
+    /// Whose.
+    pub user_id: UserId,
+    /// The row that was there.
+    pub before: Option<AccessRow>,
+    /// The row that was put there.
+    pub after: Option<AccessRow>,
+}

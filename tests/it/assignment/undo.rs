@@ -1,0 +1,203 @@
+//! Batches that are taken back.
+
+use leadward::proto::{
+    AccessLevel, BatchAssignLeadsRequest, DeactivateUserRequest, ErrorReason, GrantMode, Lead, LeadAccess, LeadAction,
+    LeadHistoryKind, LeadState, Profile, RevocationPolicy, Role, UndoAssignmentRequest, UndoOutcome,
+};
+use tonic::Status;
+use uuid::Uuid;
+
+use crate::support::{
+    Caller, TestServer, answer, every_action, fact, groups_permission, item_status, note, on_both_databases, profile,
+    reason, refused,
+};
+
+/// Gives leads to a user, and answers the batch.
+async fn give(caller: &Caller, leads: &[&Lead], to: &Caller, policy: RevocationPolicy) -> String {
+    let request = BatchAssignLeadsRequest {
+        lead_ids: leads.iter().map(|lead| lead.id.clone()).collect(),
+        assignee_ids: vec![to.id.clone()],
+        revocation_policy: policy.into(),
+        ..BatchAssignLeadsRequest::default()
+    };
+    let done = caller.assignments().batch_assign_leads(request).await.unwrap().into_inner();
+    assert!(done.outcomes.iter().all(|outcome| outcome.error.is_none()), "{done:?}");
+    done.batch_id
+}
+
+async fn undo_or(caller: &Caller, batch_id: &str, validate_only: bool) -> Result<Vec<UndoOutcome>, Status> {
+    let request = UndoAssignmentRequest { batch_id: batch_id.to_owned(), validate_only };
+    let mut parts = caller.assignments().undo_assignment(request).await?.into_inner();
+    let mut outcomes = Vec::new();
+    while let Some(part) = parts.message().await? {
+        outcomes.extend(part.outcomes);
+    }
+    Ok(outcomes)
+}
+
+async fn undo(caller: &Caller, batch_id: &str) -> Vec<UndoOutcome> {
+    undo_or(caller, batch_id, false).await.unwrap()
+}
+
+/// In short: done, or why not.
+fn told(outcomes: &[UndoOutcome]) -> Vec<(&str, String)> {
+    let word = |outcome: &UndoOutcome| {
+        assert_eq!(outcome.done, outcome.error.is_none(), "{outcome:?}");
+        outcome.error.as_ref().map_or_else(|| "done".to_owned(), |error| reason(&item_status(error)))
+    };
+    outcomes.iter().map(|outcome| (outcome.lead_id.as_str(), word(outcome))).collect()
+}
+
+/// A lead but for what moves with every change, and who reaches it.
+async fn seen(t: &TestServer, id: &str) -> (Lead, Vec<LeadAccess>) {
+    let lead = t.admin().get_lead(id).await.unwrap();
+    (Lead { etag: String::new(), update_time: None, ..lead }, t.admin().access_list(id).await.unwrap())
+}
+
+on_both_databases! {
+    async fn each_lead_goes_back_to_whoever_had_it_with_its_access_list(t: TestServer) {
+        let (admin, ana, ben) = (t.admin(), t.agent("ana").await, t.agent("ben").await);
+        let (free, of_ana, resolved, blocked) = (
+            t.lead("free").await,
+            t.lead_of("Ana's", &ana).await,
+            t.lead_of("resolved", &ana).await,
+            t.lead_of("without Ben", &ana).await,
+        );
+        admin.grant(&of_ana.id, &ana, GrantMode::ViewOnly).await.unwrap();
+        admin.grant(&of_ana.id, &ben, GrantMode::Full).await.unwrap();
+        ana.resolve(&resolved.id).await.unwrap();
+        admin.revoke(&blocked.id, &ben).await.unwrap();
+        let leads = [&free, &of_ana, &resolved, &blocked];
+        let policies = [
+            RevocationPolicy::Unspecified,
+            RevocationPolicy::Keep,
+            RevocationPolicy::KeepViewOnly,
+        ];
+        for policy in policies {
+            let mut before = Vec::new();
+            for lead in leads {
+                before.push(seen(&t, &lead.id).await);
+            }
+            assert_eq!(before[2].0.state(), LeadState::Resolved);
+            let batch = give(&admin, &leads, &ben, policy).await;
+            for lead in leads {
+                let now = ben.get_lead(&lead.id).await.unwrap();
+                assert_eq!((&now.assignee_id, now.state()), (&ben.id, LeadState::Active));
+            }
+
+            let outcomes = undo(&admin, &batch).await;
+            let expected: Vec<_> = leads.iter().map(|lead| (lead.id.as_str(), "done".to_owned())).collect();
+            assert_eq!(told(&outcomes), expected);
+            for ((lead, before), outcome) in leads.iter().zip(before).zip(&outcomes) {
+                assert_eq!(seen(&t, &lead.id).await, before, "{policy:?}");
+                assert_eq!(outcome.assignee_id, before.0.assignee_id);
+                assert_eq!(admin.get_lead(&lead.id).await.unwrap().etag, outcome.etag);
+            }
+            refused(ben.get_lead(&free.id).await, ErrorReason::LeadNotFound);
+            refused(ben.get_lead(&blocked.id).await, ErrorReason::LeadNotFound);
+            ben.get_lead(&of_ana.id).await.unwrap();
+        }
+        let history = admin.history(&free.id).await.unwrap();
+        let kinds: Vec<LeadHistoryKind> = history.iter().take(2).map(|entry| entry.kind()).collect();
+        assert_eq!(kinds, [LeadHistoryKind::Unassigned, LeadHistoryKind::Assigned]);
+    }
+
+    async fn leads_that_have_changed_since_are_refused_one_by_one(t: TestServer) {
+        let (admin, ana, ben) = (t.admin(), t.agent("ana").await, t.agent("ben").await);
+        let mut leads = Vec::new();
+        for name in ["edited", "reassigned", "granted", "unchanged", "resolved", "noted", "deleted"] {
+            leads.push(t.lead_of(name, &ana).await);
+        }
+        let [edited, reassigned, granted, unchanged, resolved, noted, deleted] = leads.as_slice() else { panic!("seven leads") };
+        let batch = give(&admin, &leads.iter().collect::<Vec<_>>(), &ben, RevocationPolicy::Keep).await;
+        ben.update_lead(Lead { id: edited.id.clone(), campaign: Some("spring".to_owned()), ..Lead::default() }, &[])
+            .await
+            .unwrap();
+        admin.assign(&reassigned.id, &t.agent("carl").await).await.unwrap();
+        admin.grant(&granted.id, &ana, GrantMode::ViewOnly).await.unwrap();
+        ben.resolve(&resolved.id).await.unwrap();
+        ben.append(&noted.id, LeadHistoryKind::Note, note("called")).await.unwrap();
+        admin.delete(&deleted.id).await.unwrap();
+        let mut before = Vec::new();
+        for lead in &leads[..6] {
+            before.push(seen(&t, &lead.id).await);
+        }
+
+        let (changed, done) = ("LEAD_CHANGED".to_owned(), "done".to_owned());
+        let refused_ones = [edited, reassigned, granted, resolved].map(|lead| (lead.id.as_str(), changed.clone()));
+        let outcomes = undo(&admin, &batch).await;
+        let mut expected = refused_ones.to_vec();
+        expected.insert(3, (&unchanged.id, done.clone()));
+        expected.push((&noted.id, done));
+        assert_eq!(told(&outcomes), expected, "what is gone isn't told of");
+        for (at, lead) in leads[..6].iter().enumerate() {
+            let same = seen(&t, &lead.id).await == before[at];
+            assert_eq!(same, ![3, 5].contains(&at), "{}", lead.name());
+        }
+        let again = undo(&admin, &batch).await;
+        assert_eq!(told(&again), refused_ones, "what went back is no longer of the batch");
+    }
+
+    async fn a_batch_of_which_nothing_is_left_and_one_that_never_was_are_the_same(t: TestServer) {
+        let (admin, ana) = (t.admin(), t.agent("ana").await);
+        let batch = give(&admin, &[&t.lead("lead").await], &ana, RevocationPolicy::Unspecified).await;
+        undo(&admin, &batch).await;
+        let over = refused(undo_or(&admin, &batch, false).await, ErrorReason::ResourceNotFound);
+        let never = undo_or(&admin, &Uuid::now_v7().to_string(), false).await.unwrap_err();
+        assert_eq!(answer(&over), answer(&never));
+    }
+
+    async fn a_dry_run_answers_as_if_it_were_done_and_changes_nothing(t: TestServer) {
+        let (admin, ana, ben) = (t.admin(), t.agent("ana").await, t.agent("ben").await);
+        let lead = t.lead_of("lead", &ana).await;
+        let batch = give(&admin, &[&lead], &ben, RevocationPolicy::Keep).await;
+        let before = seen(&t, &lead.id).await;
+        let tried = undo_or(&admin, &batch, true).await.unwrap();
+        assert_eq!((tried[0].done, &tried[0].assignee_id), (true, &ana.id));
+        assert_eq!(seen(&t, &lead.id).await, before);
+        assert_eq!(undo(&admin, &batch).await.len(), 1, "it can still be done");
+    }
+
+    async fn who_cant_take_a_lead_any_more_doesnt_get_it_back(t: TestServer) {
+        let admin = t.admin();
+        let small = Profile {
+            permissions: every_action(AccessLevel::Individual),
+            max_open_leads: Some(1),
+            ..profile("small", Role::Agent)
+        };
+        t.create_profile(small).await;
+        let (full, gone, ben) = (t.user("full", "small").await, t.agent("gone").await, t.agent("ben").await);
+        let (of_full, of_gone, ended) =
+            (t.lead_of("full's", &full).await, t.lead_of("gone's", &gone).await, t.lead("ended").await);
+        let batch = give(&admin, &[&of_full, &of_gone, &ended], &ben, RevocationPolicy::Unspecified).await;
+        t.lead_of("another", &full).await;
+        let request = DeactivateUserRequest { user_id: gone.id.clone(), ..Default::default() };
+        admin.directory().deactivate_user(request).await.unwrap();
+
+        let outcomes = undo(&admin, &batch).await;
+        let ineligible = "INELIGIBLE_ASSIGNEE".to_owned();
+        let expected =
+            [(of_full.id.as_str(), ineligible.clone()), (&of_gone.id, ineligible), (&ended.id, "done".to_owned())];
+        assert_eq!(told(&outcomes), expected);
+        let causes = outcomes[..2].iter().map(|outcome| fact(&item_status(outcome.error.as_ref().unwrap()), "cause"));
+        assert_eq!(causes.collect::<Vec<_>>(), ["OVER_CAPACITY", "USER_DEACTIVATED"]);
+        assert_eq!(admin.get_lead(&of_full.id).await.unwrap().assignee_id, ben.id);
+    }
+
+    async fn of_leads_out_of_reach_nothing_is_told(t: TestServer) {
+        let (admin, ana, chief) = (t.admin(), t.agent("ana").await, t.agent("chief").await);
+        let (north, south) = (t.group("north", &[]).await, t.group("south", &[]).await);
+        admin.set_permission(&chief, groups_permission(LeadAction::Assign, &[&north])).await.unwrap();
+        let (ours, theirs) = (t.lead_in("ours", &north).await, t.lead_in("theirs", &south).await);
+        let viewed = t.lead_in("viewed", &south).await;
+        admin.grant(&viewed.id, &chief, GrantMode::ViewOnly).await.unwrap();
+        let batch = give(&admin, &[&ours, &theirs, &viewed], &ana, RevocationPolicy::Unspecified).await;
+
+        refused(undo_or(&t.agent("foreigner").await, &batch, false).await, ErrorReason::ResourceNotFound);
+        let outcomes = undo(&chief, &batch).await;
+        let expected = [(ours.id.as_str(), "done".to_owned()), (&viewed.id, "ACTION_NOT_PERMITTED".to_owned())];
+        assert_eq!(told(&outcomes), expected);
+        assert_eq!(admin.get_lead(&theirs.id).await.unwrap().assignee_id, ana.id);
+        assert_eq!(told(&undo(&admin, &batch).await).len(), 2, "the others are still of the batch");
+    }
+}
