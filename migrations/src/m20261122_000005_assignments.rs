@@ -1,14 +1,19 @@
-//! Batches of assignments: what each replaced, for as long as it can be undone.
+//! Assignments: what batches of them replaced, for as long as they can be undone, and when users were last given a lead.
 
 use sea_orm_migration::{
     prelude::*,
-    schema::{big_integer, pk_uuid, text, uuid},
+    schema::{big_integer, big_integer_null, pk_uuid, text, uuid},
 };
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
 const TABLE: &str = "assignments";
+const LAST_TIME: &str = "last_assign_time";
+
+/// As far as it is known.
+const KNOWN: &str = "UPDATE users SET last_assign_time = \
+     (SELECT max(leads.assign_time) FROM leads WHERE leads.assignee_id = users.id)";
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
@@ -35,10 +40,17 @@ impl MigrationTrait for Migration {
         manager.create_table(assignments).await?;
         let of_batch = Index::create().name("assignments_by_batch").table(TABLE).col("batch_id").col("id").to_owned();
         manager.create_index(of_batch).await?;
-        manager.create_index(Index::create().name("assignments_by_lead").table(TABLE).col("lead_id").to_owned()).await
+        manager
+            .create_index(Index::create().name("assignments_by_lead").table(TABLE).col("lead_id").to_owned())
+            .await?;
+        let column = big_integer_null(LAST_TIME);
+        manager.alter_table(Table::alter().table("users").add_column(column).to_owned()).await?;
+        manager.get_connection().execute_unprepared(KNOWN).await?;
+        Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.alter_table(Table::alter().table("users").drop_column(LAST_TIME).to_owned()).await?;
         manager.drop_table(Table::drop().table(TABLE).to_owned()).await
     }
 }

@@ -1,5 +1,6 @@
 //! Who works a lead: assignment, and what becomes of the previous assignee (domain contract, sections 5 and 6).
 
+mod agents;
 mod batch;
 mod eligibility;
 mod handover;
@@ -9,13 +10,14 @@ use std::collections::BTreeSet;
 
 use self::handover::{Handover, hand_over};
 pub use self::{
+    agents::{Agent, Agents, assignable_agents},
     batch::{Batch, Deal, Dealt, OrderOutcome, Outcome, assign_customers, assign_many},
     eligibility::Candidate,
     handover::Previous,
     undo::{Back, Undone, undo},
 };
 use super::{
-    Error, Resource, Result, etag, history,
+    Error, Ineligible, Resource, Result, audit, etag, history,
     leads::{in_state, lock, still_reached},
     queries::{self, Query},
 };
@@ -28,7 +30,10 @@ use crate::{
         history::HistoryKind,
         ids::{LeadId, UserId},
         lead::{Lead, LeadState},
+        lead_access::AccessKind,
+        order::OrderStatus,
         permission::{Action, Capability, RevocationPolicy},
+        permission_change::PermissionChangeKind,
         settings::Settings,
     },
     query::{
@@ -37,7 +42,7 @@ use crate::{
         slice::{Slice, Sliced},
     },
     store::{
-        Store, Tx,
+        Store, Tx, lead_access,
         leads::{self, Locked},
         orders, settings, users,
     },
@@ -83,7 +88,7 @@ pub async fn assign(tx: &Tx, caller: &Caller, assignment: &Assignment) -> Result
     }
     let settings = settings::get(tx).await?;
     if let Some(assignee) = assignment.assignee_id {
-        may_take_alone(tx, assignee, &lead, &settings).await?;
+        may_take_alone(tx, caller, assignee, &lead, &settings).await?;
     }
     let policy = assignment.policy.unwrap_or_else(|| settings.revocation_policy());
     let handover = Handover { lead: &lead, to: assignment.assignee_id };
@@ -111,10 +116,21 @@ pub async fn claim(tx: &Tx, caller: &Caller, id: LeadId, etag: Option<&str>) -> 
     if assignee.is_some() {
         return Ok(lead.lead().clone());
     }
-    may_take_alone(tx, caller.id(), &lead, &settings::get(tx).await?).await?;
+    may_take_alone(tx, caller, caller.id(), &lead, &settings::get(tx).await?).await?;
+    unblock(tx, caller, &lead).await?;
     let after = leads::set_claimed(tx, &lead).await?;
+    users::note_assigned(tx, &BTreeSet::from([caller.id()])).await?;
     history::record(tx, caller, HistoryKind::Assigned, Some(lead.lead()), &after).await?;
     Ok(after)
+}
+
+/// A block doesn't outlast a claim: who is an administrator reaches leads that they were blocked from before.
+async fn unblock(tx: &Tx, caller: &Caller, lead: &Locked<View>) -> Result<()> {
+    let row = lead_access::of_users(tx, lead, &[caller.id()]).await?.pop();
+    let Some(block) = row.filter(|row| row.kind == AccessKind::Blocked) else { return Ok(()) };
+    lead_access::unblock(tx, lead, &block).await?;
+    let kind = PermissionChangeKind::AccessUnblocked;
+    audit::access(tx, caller, kind, lead.lead().id, caller.id(), Some(&block), None).await
 }
 
 /// Discarded leads are retrieved before they are given to anybody.
@@ -125,11 +141,27 @@ fn assignable(lead: &Lead) -> Result<()> {
     }
 }
 
-async fn may_take_alone<A>(tx: &Tx, user: UserId, lead: &Locked<A>, settings: &Settings) -> Result<()> {
+/// Whether a user may be given a lead that is given by itself.
+async fn may_take_alone<A>(
+    tx: &Tx,
+    caller: &Caller,
+    user: UserId,
+    lead: &Locked<A>,
+    settings: &Settings,
+) -> Result<()> {
     let candidate = Candidate::lock(tx, &BTreeSet::from([user])).await?.remove(&user);
     let candidate = candidate.ok_or(Error::NotFound(Resource::User))?;
-    let last_order = orders::last_status(tx, lead).await?;
-    candidate.may_take_alone(lead.lead(), last_order, settings).map_err(Error::Ineligible)
+    candidate.may_take(lead.lead(), settings).map_err(Error::Ineligible)?;
+    if candidate.facts().profile.assign_partial_orders_only {
+        // The answer tells of the lead's orders.
+        if leads::get(tx, &caller.scope::<View>(), lead.lead().id).await?.is_none() {
+            return Err(Error::ActionNotPermitted(Action::View));
+        }
+        if orders::last_status(tx, lead).await? != Some(OrderStatus::Partial) {
+            return Err(Error::Ineligible(Ineligible::NoPartialOrder));
+        }
+    }
+    Ok(())
 }
 
 /// A part of a user's assigned leads that the caller may view.

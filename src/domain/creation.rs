@@ -90,6 +90,7 @@ pub async fn register(tx: &Tx, caller: &Caller, lead: &NewLead, register_time: O
     }
     let taken = batch.take(&row, &keys).await.map_err(seen_next_time)?;
     batch.flush().await.map_err(seen_next_time)?;
+    batch.note_assigned().await?;
     Ok(taken)
 }
 
@@ -139,6 +140,7 @@ pub async fn take_in(tx: &Tx, caller: &Caller, rows: &[&Row], duplicates: &Dupli
         before = waiting;
     }
     before.write(tx).await.map_err(seen_next_time)?;
+    batch.note_assigned().await?;
     Ok(answers)
 }
 

@@ -53,7 +53,7 @@ pub async fn list(
     page: &Page,
 ) -> Result<Paged<User>> {
     caller.require_directory()?;
-    Ok(users::list(store, group, deactivated, page).await?)
+    Ok(users::list(store, group.as_ref().map(std::slice::from_ref), deactivated, page).await?)
 }
 
 /// Makes an active user.

@@ -149,7 +149,7 @@ async fn members(tx: &Tx, id: GroupId) -> Result<Vec<UserId>> {
     let mut members = Vec::new();
     let mut page = Page::first(Page::MAX_SIZE);
     loop {
-        let users = users::list(tx, Some(id), true, &page).await?;
+        let users = users::list(tx, Some(&[id]), true, &page).await?;
         members.extend(users.rows.iter().map(|user| user.id));
         if users.next.is_none() {
             return Ok(members);

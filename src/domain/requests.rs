@@ -3,7 +3,7 @@
 //! Kept are a digest of the request and the answer, both under keys that only its request ID gives. Neither the database nor its backups
 //! can tell what was answered, be it a lead's data or a token that is shown once.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce, aead::Aead};
 use sha2::{Digest, Sha256};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Error, Result};
 use crate::{
-    access::Caller,
+    access::{Caller, scope::View},
     model::{ids::LeadId, permission::Action},
     store::{
         Tx, fence, leads,
@@ -96,6 +96,18 @@ impl Request {
 }
 
 /// An answer about a lead is for those who could have been given it today, too.
+/// Which of some leads the caller views.
+///
+/// # Errors
+/// The database's.
+pub async fn viewed(tx: &Tx, caller: &Caller, ids: &[LeadId]) -> Result<HashSet<LeadId>> {
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let viewed = leads::get_many(tx, &caller.scope::<View>(), ids).await?;
+    Ok(viewed.iter().map(|found| found.lead().id).collect())
+}
+
 async fn still_reached(tx: &Tx, caller: &Caller, lead: LeadId) -> Result<()> {
     for action in Action::ALL {
         if leads::get(tx, &caller.scope_to(*action), lead).await?.is_some() {

@@ -2,8 +2,7 @@
 
 use super::{
     Time,
-    ids::{AssignmentId, LeadId, UserId},
-    lead::{Lead, LeadState},
+    ids::{AssignmentId, EntryId, LeadId, UserId},
     lead_access::AccessRow,
 };
 
@@ -18,7 +17,7 @@ pub struct Replaced {
     pub version: i64,
     /// What the assignment wrote over.
     pub before: Worked,
-    /// The rows of its access list that changed.
+    /// The rows that its access list had of those who lost it or got it, and has now.
     pub access: Vec<ReplacedRow>,
 }
 
@@ -30,18 +29,10 @@ pub struct Worked {
     /// Who assigned it, and when.
     pub assigned: Option<(UserId, Time)>,
     /// How and when the work ended, where it has.
-    pub resolved: Option<(String, Time)>,
+    pub resolved: Option<(EntryId, Time)>,
 }
 
-impl Worked {
-    /// Of a lead that is not discarded.
-    pub fn of(lead: &Lead) -> Self {
-        let resolved = lead.disposition.clone().zip(lead.resolve_time).filter(|_| lead.state == LeadState::Resolved);
-        Self { assignee_id: lead.assignee_id, assigned: lead.assigned, resolved }
-    }
-}
-
-/// One user's row of an access list.
+/// One user's row of an access list, which may be the same before and after.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ReplacedRow {
     /// Whose.

@@ -83,6 +83,14 @@ id!(
     /// An assignment's of a batch.
     AssignmentId
 );
+impl AssignmentId {
+    /// What sorts before every identity made since an instant. It is nobody's.
+    pub fn before(time: Time) -> Self {
+        let millis = u128::try_from(time.timestamp_millis()).unwrap_or_default();
+        Self(Uuid::from_u128(millis << 80))
+    }
+}
+
 id!(
     /// A group's.
     GroupId

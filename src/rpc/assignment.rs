@@ -13,7 +13,7 @@ use crate::{
     access::Caller,
     domain::{
         Result,
-        assignment::{self, Assignment},
+        assignment::{self, Agents, Assignment},
         lead_access, leads, queries,
     },
     model::{
@@ -88,6 +88,13 @@ impl AssignmentService for Api {
         request: Request<proto::ListAssignableLeadsRequest>,
     ) -> Result<Response<proto::ListAssignableLeadsResponse>, Status> {
         answer_fenced!(self, request, list_assignable)
+    }
+
+    async fn list_assignable_agents(
+        &self,
+        request: Request<proto::ListAssignableAgentsRequest>,
+    ) -> Result<Response<proto::ListAssignableAgentsResponse>, Status> {
+        answer_fenced!(self, request, list_agents)
     }
 
     async fn list_lead_access(
@@ -238,6 +245,21 @@ async fn list_assignable(
     let sent = |lead| mask.of(convert::lead(lead));
     let (leads, next_page_token) = pages.fill_slice(sliced, |lead| order.place(lead), sent)?;
     Ok(proto::ListAssignableLeadsResponse { leads, next_page_token })
+}
+
+async fn list_agents(
+    api: &Api,
+    caller: &Caller,
+    mut request: proto::ListAssignableAgentsRequest,
+) -> Result<proto::ListAssignableAgentsResponse> {
+    let mut faults = Faults::default();
+    let (desk, group) = (faults.desk("desk", request.desk), faults.optional_id("group_id", &request.group_id));
+    let paging = faults.paging(&mut request);
+    faults.unless(Some(()))?;
+    let (page, pages) = api.page(caller, &paging)?;
+    let paged = assignment::assignable_agents(&api.store, caller, Agents { desk, group }, &page).await?;
+    let (agents, next_page_token) = pages.fill(paged, |agent| agent.user_id.uuid(), convert::agent)?;
+    Ok(proto::ListAssignableAgentsResponse { agents, next_page_token })
 }
 
 async fn list_access(

@@ -137,6 +137,7 @@ listing! {
     "ListProfiles" = proto::ListProfilesRequest,
     "ListAssignedLeads" = proto::ListAssignedLeadsRequest,
     "ListAssignableLeads" = proto::ListAssignableLeadsRequest,
+    "ListAssignableAgents" = proto::ListAssignableAgentsRequest,
     "ListLeadAccess" = proto::ListLeadAccessRequest,
     "ListUsers" = proto::ListUsersRequest,
     "ListGroups" = proto::ListGroupsRequest,

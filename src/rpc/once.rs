@@ -6,7 +6,7 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Api, convert::Faults};
+use super::{Api, convert::Faults, status};
 use crate::{
     access::Caller,
     domain::{Error, Result, requests},
@@ -28,6 +28,11 @@ pub(super) trait Change: Message + 'static {
 
     /// Of which lead an answer tells.
     fn about(answer: &Self::Answer) -> Option<&str>;
+
+    /// What an answer tells of leads one by one, which is withheld from whoever no longer views them.
+    fn outcomes(_: &mut Self::Answer) -> Vec<&mut proto::AssignmentOutcome> {
+        Vec::new()
+    }
 }
 
 /// What makes a request the same one as before.
@@ -86,8 +91,10 @@ impl Api {
                     let (request, work) = &*shared;
                     let Some(request) = request else { return work(tx, args).await };
                     if let Some(answer) = request.answered(&tx, &args.0).await? {
-                        return C::Answer::decode(answer.as_slice())
-                            .map_err(|_| Error::Internal("a kept answer can't be read".to_owned()));
+                        let mut answer = C::Answer::decode(answer.as_slice())
+                            .map_err(|_| Error::Internal("a kept answer can't be read".to_owned()))?;
+                        withhold(&tx, &args.0, C::outcomes(&mut answer)).await?;
+                        return Ok(answer);
                     }
                     let answer = work(tx.clone(), Arc::clone(&args)).await?;
                     let about = C::about(&answer).and_then(|id| id.parse::<LeadId>().ok());
@@ -99,8 +106,20 @@ impl Api {
     }
 }
 
+/// Of leads that the caller no longer views, that it was done or refused is all that is told.
+async fn withhold(tx: &Tx, caller: &Caller, outcomes: Vec<&mut proto::AssignmentOutcome>) -> Result<()> {
+    let ids: Vec<LeadId> = outcomes.iter().filter_map(|outcome| outcome.lead_id.parse().ok()).collect();
+    let viewed = requests::viewed(tx, caller, &ids).await?;
+    let hidden = |id: &str| !id.parse::<LeadId>().is_ok_and(|id| viewed.contains(&id));
+    for outcome in outcomes.into_iter().filter(|outcome| hidden(&outcome.lead_id)) {
+        let error = outcome.error.take().map(|_| status::item(Error::LeadNotFound));
+        *outcome = proto::AssignmentOutcome { result: outcome.result, error, ..Default::default() };
+    }
+    Ok(())
+}
+
 macro_rules! changes {
-    ($($method:ident: $request:ident => $response:ident $(about $($field:ident).+)?;)+) => {$(
+    ($($method:ident: $request:ident => $response:ident $(about $($field:ident).+)? $(withholds $outcomes:expr)?;)+) => {$(
         impl Change for proto::$request {
             const METHOD: &'static str = stringify!($method);
             type Answer = proto::$response;
@@ -110,6 +129,11 @@ macro_rules! changes {
             }
 
             changes!(@about $response $($($field).+)?);
+
+            $(fn outcomes(answer: &mut Self::Answer) -> Vec<&mut proto::AssignmentOutcome> {
+                let outcomes: fn(&mut proto::$response) -> Vec<&mut proto::AssignmentOutcome> = $outcomes;
+                outcomes(answer)
+            })?
         }
     )+};
     (@about $response:ident) => {
@@ -146,8 +170,9 @@ changes! {
     UpdateSettings: UpdateSettingsRequest => UpdateSettingsResponse;
     AssignLead: AssignLeadRequest => AssignLeadResponse about lead.id;
     ClaimLead: ClaimLeadRequest => ClaimLeadResponse about lead.id;
-    BatchAssignLeads: BatchAssignLeadsRequest => BatchAssignLeadsResponse;
-    AssignOrderCustomers: AssignOrderCustomersRequest => AssignOrderCustomersResponse;
+    BatchAssignLeads: BatchAssignLeadsRequest => BatchAssignLeadsResponse withholds |answer| answer.outcomes.iter_mut().collect();
+    AssignOrderCustomers: AssignOrderCustomersRequest => AssignOrderCustomersResponse
+        withholds |answer| answer.outcomes.iter_mut().filter_map(|of_order| of_order.outcome.as_mut()).collect();
     UnassignLead: UnassignLeadRequest => UnassignLeadResponse about lead.id;
     ResolveLead: ResolveLeadRequest => ResolveLeadResponse about lead.id;
     GrantLeadAccess: GrantLeadAccessRequest => GrantLeadAccessResponse;

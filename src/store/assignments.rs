@@ -10,7 +10,7 @@ use super::{
 };
 use crate::model::{
     assignment::{Replaced, ReplacedRow, Worked},
-    ids::{AssignmentId, BatchId, UserId},
+    ids::{AssignmentId, BatchId, EntryId, UserId},
 };
 
 /// How long batches can be undone.
@@ -55,8 +55,8 @@ pub async fn forget(tx: &Tx, undone: &[AssignmentId]) -> Result<()> {
 /// # Errors
 /// The database's.
 pub async fn sweep(store: &Store) -> Result<()> {
-    let oldest = AssignmentId::at(clock(store).await? - KEPT);
-    sweep::sweep::<Entity>(store, Column::Id, Column::Id.lt(oldest.uuid()).into()).await
+    let kept_from = AssignmentId::before(clock(store).await? - KEPT);
+    sweep::sweep::<Entity>(store, Column::Id, Column::Id.lt(kept_from.uuid()).into()).await
 }
 
 /// As it is stored: identities as text, times in microseconds.
@@ -73,7 +73,7 @@ fn row(batch: BatchId, replaced: &Replaced) -> Result<ActiveModel> {
     let stored = Stored {
         assignee: assignee_id.map(|id| id.to_string()),
         assigned: assigned.map(|(by, at)| (by.to_string(), micros(at))),
-        resolved: resolved.as_ref().map(|(how, at)| (how.clone(), micros(*at))),
+        resolved: resolved.map(|(how, at)| (how.to_string(), micros(at))),
         access: access
             .iter()
             .map(|ReplacedRow { user_id, before, after }| {
@@ -94,6 +94,7 @@ fn read(row: Model) -> Result<Replaced> {
     let Model { id, batch_id: _, lead_id, version, replaced } = row;
     let Stored { assignee, assigned, resolved, access } = serde_json::from_str(&replaced).map_err(|_| corrupt())?;
     let user = |text: String| text.parse::<UserId>().map_err(|_| corrupt());
+    let entry = |text: String| text.parse::<EntryId>().map_err(|_| corrupt());
     let at = |micros| time(micros).ok_or_else(corrupt);
     let access = access.into_iter().map(|(text, before, after)| {
         let user_id = user(text)?;
@@ -107,7 +108,7 @@ fn read(row: Model) -> Result<Replaced> {
         before: Worked {
             assignee_id: assignee.map(user).transpose()?,
             assigned: assigned.map(|(by, micros)| Ok::<_, Error>((user(by)?, at(micros)?))).transpose()?,
-            resolved: resolved.map(|(how, micros)| Ok::<_, Error>((how, at(micros)?))).transpose()?,
+            resolved: resolved.map(|(how, micros)| Ok::<_, Error>((entry(how)?, at(micros)?))).transpose()?,
         },
         access: access.collect::<Result<Vec<_>>>()?,
     })

@@ -91,6 +91,16 @@ pub async fn put(tx: &Tx, lead: &Locked<View>, before: Option<&AccessRow>, row: 
     Ok(())
 }
 
+/// Takes away what blocks a user from a lead that they claim.
+///
+/// # Errors
+/// The database's.
+pub async fn unblock(tx: &Tx, lead: &Locked<View>, block: &AccessRow) -> Result<()> {
+    note(tx, lead.lead(), block.user_id, Some(block));
+    Entity::delete_by_id((lead.lead().id.uuid(), block.user_id.uuid())).exec(&tx.conn().0).await?;
+    Ok(())
+}
+
 /// One user's row of a lead that is being reassigned, before and after.
 #[derive(Clone, Debug)]
 pub struct RowChange<'a> {

@@ -31,10 +31,10 @@ use super::{
     fence, now, time, visible,
 };
 use crate::{
-    access::scope::{Acts, Chosen, LeadScope, Retrieve, View},
+    access::scope::{Acts, Assign, Chosen, LeadScope, Retrieve, View},
     model::{
         Time,
-        ids::{GroupId, LeadId, UserId},
+        ids::{EntryId, GroupId, LeadId, UserId},
         lead::{Lead, LeadState},
         user::UserState,
     },
@@ -177,24 +177,48 @@ pub async fn judge(
 ///
 /// # Errors
 /// The database's.
-pub async fn count_open(db: &impl Db, scope: &LeadScope<Chosen>, assignees: &[UserId]) -> Result<HashMap<UserId, u64>> {
+pub async fn count_open<A>(db: &impl Db, scope: &LeadScope<A>, assignees: &[UserId]) -> Result<HashMap<UserId, u64>> {
     if assignees.is_empty() {
         return Ok(HashMap::new());
     }
     let conn = db.conn().0;
+    let backend = conn.get_database_backend();
     let open: Vec<(uuid::Uuid, i64)> = lead::Entity::find()
         .select_only()
         .column(lead::Column::AssigneeId)
         .column_as(lead::Column::Id.count(), "number")
         .filter(lead::Column::AssigneeId.is_in(assignees.iter().map(|id| id.uuid())))
         .filter(lead::Column::State.eq(LeadState::Active.word()))
-        .filter(visible::covers(scope, conn.get_database_backend()))
+        .filter(visible::covers_each(scope, backend))
+        .filter(fence::holds(scope.fence(), backend))
         .group_by(lead::Column::AssigneeId)
         .into_tuple()
         .all(&conn)
         .await?;
+    let open = fence::believed(db, scope.fence(), open).await?;
     let number = |number| u64::try_from(number).map_err(|_| Error::Corrupt("count"));
     open.into_iter().map(|(id, count)| Ok((id.into(), number(count)?))).collect()
+}
+
+/// With which entries the work on leads that are being reassigned has ended.
+///
+/// # Errors
+/// The database's.
+pub async fn dispositions(tx: &Tx, leads: &[&Locked<Assign>]) -> Result<HashMap<LeadId, EntryId>> {
+    let ended = leads.iter().filter(|lead| lead.lead().disposition.is_some()).map(|lead| lead.lead().id.uuid());
+    let ended: Vec<uuid::Uuid> = ended.collect();
+    if ended.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let entries: Vec<(uuid::Uuid, uuid::Uuid)> = lead::Entity::find()
+        .select_only()
+        .columns([lead::Column::Id, lead::Column::DispositionId])
+        .filter(lead::Column::Id.is_in(ended))
+        .filter(lead::Column::DispositionId.is_not_null())
+        .into_tuple()
+        .all(&tx.conn().0)
+        .await?;
+    Ok(entries.into_iter().map(|(lead, entry)| (lead.into(), entry.into())).collect())
 }
 
 /// Whether any of the scope's leads belongs to a group.
@@ -299,7 +323,7 @@ pub async fn gone_assignees(tx: &Tx, leads: &[&Locked<Retrieve>]) -> Result<BTre
         .columns([user::Column::Id, user::Column::State])
         .filter(user::Column::Id.is_in(assignees.iter().map(|id| id.uuid())))
         .order_by_asc(user::Column::Id)
-        .lock_exclusive()
+        .lock(LockType::NoKeyUpdate)
         .into_tuple()
         .all(&tx.conn().0)
         .await?;

@@ -1,11 +1,11 @@
 //! Users.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    sea_query::{Expr, ExprTrait},
+    sea_query::{Expr, ExprTrait, LockType},
 };
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ use super::{
     key, micros, permissions, time,
 };
 use crate::model::{
+    Time,
     ids::{GroupId, ProfileId, UserId},
     page::{Page, Paged},
     permission::{Action, Permission, Role},
@@ -39,16 +40,16 @@ pub async fn by_email(db: &impl Db, email: &str) -> Result<Option<UserId>> {
     Ok(row.map(|row| row.id.into()))
 }
 
-/// A page of users in the order they were made.
+/// A page of users in the order they were made; the members of some groups, or none given, of any or none.
 ///
 /// # Errors
 /// The database's.
-pub async fn list(db: &impl Db, group: Option<GroupId>, deactivated: bool, page: &Page) -> Result<Paged<User>> {
-    let members = group.map(|group| {
+pub async fn list(db: &impl Db, groups: Option<&[GroupId]>, deactivated: bool, page: &Page) -> Result<Paged<User>> {
+    let members = groups.map(|groups| {
         group_member::Entity::find()
             .select_only()
             .column(group_member::Column::UserId)
-            .filter(group_member::Column::GroupId.eq(group.uuid()))
+            .filter(group_member::Column::GroupId.is_in(groups.iter().map(|group| group.uuid())))
             .into_query()
     });
     let active = (!deactivated).then(|| user::Column::State.eq(UserState::Active.word()));
@@ -87,6 +88,7 @@ pub async fn insert(tx: &Tx, new: &NewUser) -> Result<UserId> {
         version: Set(1),
         permissions_version: Set(1),
         rights_version: Set(1),
+        last_assign_time: Set(None),
     };
     user::Entity::insert(row).exec_without_returning(&tx.conn().0).await?;
     Ok(id)
@@ -170,7 +172,7 @@ pub async fn active_administrators(tx: &Tx) -> Result<Vec<UserId>> {
 }
 
 /// Locks the rows of users until the transaction ends: what is decided on what is known of them still holds when it is written. In one
-/// order, or two who lock several wait for each other.
+/// order, or two who lock several wait for each other; and not against those who only refer to them, as access lists do.
 ///
 /// # Errors
 /// The database's.
@@ -180,11 +182,46 @@ pub async fn lock(tx: &Tx, ids: &BTreeSet<UserId>) -> Result<()> {
         .column(user::Column::Id)
         .filter(user::Column::Id.is_in(ids.iter().map(|id| id.uuid())))
         .order_by_asc(user::Column::Id)
-        .lock_exclusive()
+        .lock(LockType::NoKeyUpdate)
         .into_tuple::<Uuid>()
         .all(&tx.conn().0)
         .await?;
     Ok(())
+}
+
+/// Notes that users have just been given leads.
+///
+/// # Errors
+/// The database's.
+pub async fn note_assigned(tx: &Tx, ids: &BTreeSet<UserId>) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    // Whoever waited for the row has a time from before that.
+    let (last, now) = (user::Column::LastAssignTime.into_expr(), Expr::val(micros(tx.now())));
+    let later = Expr::case(last.clone().gt(now.clone()), last).finally(now).into();
+    user::Entity::update_many()
+        .col_expr(user::Column::LastAssignTime, later)
+        .filter(user::Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .exec(&tx.conn().0)
+        .await?;
+    Ok(())
+}
+
+/// When some users were last given a lead; who never was is left out.
+///
+/// # Errors
+/// The database's.
+pub async fn last_assigned(db: &impl Db, ids: &[UserId]) -> Result<HashMap<UserId, Time>> {
+    let times: Vec<(Uuid, i64)> = user::Entity::find()
+        .select_only()
+        .columns([user::Column::Id, user::Column::LastAssignTime])
+        .filter(user::Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .filter(user::Column::LastAssignTime.is_not_null())
+        .into_tuple()
+        .all(&db.conn().0)
+        .await?;
+    times.into_iter().map(|(id, at)| Ok((id.into(), time(at).ok_or(Error::Corrupt("time"))?))).collect()
 }
 
 /// Whether nobody is there yet.
@@ -224,6 +261,7 @@ async fn read(db: &impl Db, rows: Vec<user::Model>) -> Result<Vec<User>> {
                 version,
                 permissions_version: _,
                 rights_version: _,
+                last_assign_time: _,
             } = row;
             Ok(User {
                 id: id.into(),

@@ -1,5 +1,6 @@
 //! Who works a lead, and what happens to whoever worked it before.
 
+mod agents;
 mod batch;
 mod claims;
 mod customers;

@@ -13,10 +13,10 @@ use leadward::proto::{
     BatchCheckAccessRequest, BatchGetLeadsRequest, Capability, CheckAccessRequest, ClaimLeadRequest,
     CreateProfileRequest, DeleteProfileRequest, ErrorReason, ExplainAccessRequest, GetEffectivePermissionsRequest,
     GetProfileRequest, GetUserPermissionsRequest, GrantLeadAccessRequest, ImportOutcome, ImportRow, LeadAction,
-    ListAssignableLeadsRequest, ListAssignedLeadsRequest, ListLeadAccessRequest, ListPermissionChangesRequest,
-    ListProfilesRequest, Permission, PermissionChangeKind, Profile, ResolveLeadRequest, RevocationPolicy,
-    RevokeLeadAccessRequest, Role, Settings, UnassignLeadRequest, UndoAssignmentRequest, UpdateProfileRequest,
-    UpdateSettingsRequest, UpdateUserPermissionsRequest,
+    ListAssignableAgentsRequest, ListAssignableLeadsRequest, ListAssignedLeadsRequest, ListLeadAccessRequest,
+    ListPermissionChangesRequest, ListProfilesRequest, Permission, PermissionChangeKind, Profile, ResolveLeadRequest,
+    RevocationPolicy, RevokeLeadAccessRequest, Role, Settings, UnassignLeadRequest, UndoAssignmentRequest,
+    UpdateProfileRequest, UpdateSettingsRequest, UpdateUserPermissionsRequest,
 };
 use prost_types::FieldMask;
 use tonic::{Code, Status};
@@ -335,6 +335,8 @@ async fn ask_about_assignments(admin: &Caller, table: &mut Table) {
     let (filter, order_by, read_mask) = ("NOT".to_owned(), "name,".to_owned(), mask("nickname"));
     let request = ListAssignableLeadsRequest { page_size: -1, filter, order_by, read_mask, ..Default::default() };
     bad!(table, client, list_assignable_leads, request, ["page_size", "filter", "order_by", "read_mask.paths[0]"]);
+    let request = ListAssignableAgentsRequest { page_size: -1, desk: UNKNOWN, group_id: x(), ..Default::default() };
+    bad!(table, client, list_assignable_agents, request, ["page_size", "desk", "group_id"]);
     let request = UndoAssignmentRequest { batch_id: x(), validate_only: true };
     bad!(table, client, undo_assignment, request, ["batch_id"]);
     let keep_duration = Some(seconds(-5));

@@ -2,21 +2,22 @@
 
 use futures::future::join_all;
 use leadward::proto::{
-    AddGroupMembersRequest, AssignLeadRequest, BatchDiscardLeadsRequest, Capability, CreateApiTokenRequest,
+    AccessLevel, AddGroupMembersRequest, AssignLeadRequest, AssignOrderCustomersRequest, AssignmentOutcome,
+    AssignmentResult, BatchAssignLeadsRequest, BatchDiscardLeadsRequest, Capability, CreateApiTokenRequest,
     CreateGroupRequest, CreateLeadRequest, CreateOrderRequest, CreatePickListEntryRequest, CreateProfileRequest,
     CreateSavedViewRequest, CreateUserRequest, DeleteLeadRequest, DeleteSavedViewRequest, DeletionReason,
     DiscardLeadRequest, DuplicatePolicy, ErrorReason, GrantLeadAccessRequest, Group, Lead, LeadAction, LeadState,
-    ListApiTokensRequest, Money, Order, OrderStatus, PickList, PickListEntry, Profile, RecordDepositRequest,
-    RemoveGroupMembersRequest, Report, Role, SavedView, Settings, UpdateLeadRequest, UpdateSavedViewRequest,
-    UpdateSettingsRequest, User,
+    ListApiTokensRequest, Money, Order, OrderCustomerOutcome, OrderStatus, PickList, PickListEntry, Profile,
+    RecordDepositRequest, RemoveGroupMembersRequest, Report, Role, SavedView, Settings, UpdateLeadRequest,
+    UpdateSavedViewRequest, UpdateSettingsRequest, User,
 };
 use prost::Message;
 use tonic::{Response, Status};
 use uuid::Uuid;
 
 use crate::support::{
-    Caller, Database, RunningServer, Storage, TestServer, database_rows, faults, named, on_both_databases, profile,
-    refused,
+    Caller, Database, RunningServer, Storage, TestServer, database_rows, faults, named, on_both_databases, permission,
+    profile, refused,
 };
 
 fn fresh_id() -> String {
@@ -171,6 +172,37 @@ on_both_databases! {
         .await;
         assert_eq!(answer.outcomes.iter().map(|outcome| outcome.done).collect::<Vec<_>>(), [true, false, true]);
         assert_eq!(admin.get_lead(&ana).await.unwrap().state(), LeadState::Active);
+    }
+
+    /// What a repeated answer tells of leads is withheld from whoever has lost sight of them.
+    async fn a_repeated_deal_tells_nothing_of_leads_out_of_view(t: TestServer) {
+        let (admin, mia, ana) = (t.admin(), t.manager("mia").await, t.agent("ana").await);
+        let lead = t.lead_of("Ana's", &ana).await;
+        let order = admin.place_order(&lead.id, "N-1").await.unwrap();
+        let deal = BatchAssignLeadsRequest {
+            lead_ids: vec![lead.id.clone()],
+            assignee_ids: vec![mia.id.clone()],
+            request_id: fresh_id(),
+            ..Default::default()
+        };
+        let call = async |request| mia.assignments().batch_assign_leads(request).await;
+        let told = twice(&t, deal.clone(), call, async {}).await;
+        let customers = AssignOrderCustomersRequest {
+            order_ids: vec![order.id.clone()],
+            assignee_ids: vec![ana.id.clone()],
+            request_id: fresh_id(),
+            ..Default::default()
+        };
+        let call = async |request| mia.assignments().assign_order_customers(request).await;
+        twice(&t, customers.clone(), call, async {}).await;
+
+        admin.set_permission(&mia, permission(LeadAction::View, AccessLevel::None)).await.unwrap();
+        let again = mia.assignments().batch_assign_leads(deal).await.unwrap().into_inner();
+        let result = AssignmentResult::Assigned.into();
+        let withheld = AssignmentOutcome { result, ..AssignmentOutcome::default() };
+        assert_eq!((again.outcomes, again.batch_id), (vec![withheld.clone()], told.batch_id));
+        let again = mia.assignments().assign_order_customers(customers).await.unwrap().into_inner();
+        assert_eq!(again.outcomes, [OrderCustomerOutcome { order_id: order.id, outcome: Some(withheld) }]);
     }
 
     async fn a_change_of_the_directory_is_made_once(t: TestServer) {

@@ -95,7 +95,12 @@ pub async fn assign_customers(
     orders: &[OrderId],
     deal: &Deal,
 ) -> Result<Batch<OrderOutcome>> {
-    let customers = orders::customers(tx, &caller.scope::<View>(), caller.order_visibility, orders).await?;
+    let view = caller.scope::<View>();
+    let seen = || orders::customers(tx, &view, caller.order_visibility, orders);
+    let leads: Vec<LeadId> = seen().await?.into_values().collect();
+    leads::lock_many(tx, &caller.scope::<Assign>(), &view, &leads).await?;
+    // What they were before the leads were locked may have changed while that took.
+    let customers = seen().await?;
     let leads: Vec<LeadId> = orders.iter().filter_map(|order| customers.get(order).copied()).collect();
     let others_refused = leads.len() < orders.len();
     let Batch { id, outcomes } = deal_out(tx, caller, &leads, deal, others_refused).await?;

@@ -11,7 +11,6 @@ use crate::{
     model::{
         ids::UserId,
         lead::{Lead, LeadKind},
-        order::OrderStatus,
         permission::Action,
         settings::Settings,
         user::{Desk, UserState},
@@ -19,7 +18,7 @@ use crate::{
     store::{Tx, leads, principals, users},
 };
 
-/// A user who is to be given leads. Their row is locked until the transaction ends, so that nobody else adds to what they have.
+/// A user who is to be given leads.
 #[derive(Debug)]
 pub struct Candidate {
     facts: Facts,
@@ -30,12 +29,20 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// Those of some users who exist.
+    /// Those of some users who exist. Their rows are locked until the transaction ends, so that nobody else adds to what they have.
     ///
     /// # Errors
     /// The database's.
     pub async fn lock(tx: &Tx, ids: &BTreeSet<UserId>) -> Result<BTreeMap<UserId, Self>> {
         users::lock(tx, ids).await?;
+        Self::look_at(tx, ids).await
+    }
+
+    /// The same, while others may add to what they have.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn look_at(tx: &Tx, ids: &BTreeSet<UserId>) -> Result<BTreeMap<UserId, Self>> {
         let all: Vec<UserId> = ids.iter().copied().collect();
         let facts = principals::facts_of(tx, &all).await?;
         let limited: Vec<UserId> = facts.iter().filter(|facts| is_limited(facts)).map(|facts| facts.user_id).collect();
@@ -54,16 +61,28 @@ impl Candidate {
         self.facts.user_id
     }
 
+    /// What is known of them.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Whether there are leads that they may be given.
+    pub fn may_take_any(&self) -> bool {
+        self.facts.state == UserState::Active && self.views
+    }
+
+    /// Whether their profile lets them have one more open lead.
+    pub fn has_room(&self) -> bool {
+        self.facts.profile.max_open_leads.is_none_or(|most| self.open < u64::from(most))
+    }
+
     /// Whether they may be given one lead more, be it among others.
     ///
     /// # Errors
     /// What is in the way.
     pub fn may_take(&self, lead: &Lead, settings: &Settings) -> Result<(), Ineligible> {
         self.may_have(lead, settings)?;
-        match self.facts.profile.max_open_leads {
-            Some(most) if self.open >= u64::from(most) => Err(Ineligible::OverCapacity),
-            _ => Ok(()),
-        }
+        if self.has_room() { Ok(()) } else { Err(Ineligible::OverCapacity) }
     }
 
     /// Whether a lead may be theirs that takes no room, since the work on it has ended.
@@ -80,23 +99,6 @@ impl Candidate {
         }
         if settings.enforce_desks && facts.desk.is_some_and(|theirs| theirs != desk_of(lead)) {
             return Err(Ineligible::WrongDesk);
-        }
-        Ok(())
-    }
-
-    /// Whether they may be given a lead that is given by itself.
-    ///
-    /// # Errors
-    /// What is in the way.
-    pub fn may_take_alone(
-        &self,
-        lead: &Lead,
-        last_order: Option<OrderStatus>,
-        settings: &Settings,
-    ) -> Result<(), Ineligible> {
-        self.may_take(lead, settings)?;
-        if self.facts.profile.assign_partial_orders_only && last_order != Some(OrderStatus::Partial) {
-            return Err(Ineligible::NoPartialOrder);
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::{
         Time,
         assignment::{Replaced, ReplacedRow, Worked},
         history::HistoryKind,
-        ids::{AssignmentId, BatchId, LeadId, UserId},
+        ids::{AssignmentId, BatchId, EntryId, LeadId, UserId},
         lead::Lead,
         lead_access::{AccessKind, AccessRow, GrantMode, Path},
         permission::RevocationPolicy,
@@ -18,8 +18,8 @@ use crate::{
     store::{
         Tx, assignments,
         lead_access::{self, RowChange},
-        leads::{self, Locked},
-        principals,
+        leads::{self, Locked, Written},
+        principals, users,
     },
 };
 
@@ -64,13 +64,19 @@ pub(super) async fn hand_over(
 ) -> Result<HashMap<LeadId, HandedOver>> {
     let retained = |user| retained(tx, caller, policy, user);
     let given = given(tx, handovers).await?;
+    let kept = match batch {
+        Some(batch) => Some((batch, ended(tx, handovers).await?)),
+        None => None,
+    };
     let after = assign(tx, caller, handovers).await?;
     let (changes, kinds): (Vec<RowChange<'_>>, Vec<PermissionChangeKind>) =
         handovers.iter().flat_map(|handover| settled(handover, &given, retained)).unzip();
+    users::note_assigned(tx, &handovers.iter().filter_map(|handover| handover.to).collect()).await?;
     lead_access::change(tx, &changes).await?;
     audit::accesses(tx, caller, changes.iter().zip(kinds)).await?;
-    if let Some(batch) = batch {
-        assignments::keep(tx, batch, &replaced(tx, handovers, &after, &changes)).await?;
+    if let Some((batch, ended)) = kept {
+        let replaced = replaced(tx, handovers, (&given, &changes), &ended, &after);
+        assignments::keep(tx, batch, &replaced).await?;
     }
 
     let losing: BTreeSet<UserId> = handovers.iter().filter_map(|handover| handover.lead.lead().assignee_id).collect();
@@ -108,14 +114,26 @@ async fn assign(tx: &Tx, caller: &Caller, handovers: &[Handover<'_>]) -> Result<
     for Handover { lead, to } in handovers {
         by_target.entry(*to).or_default().push(lead);
     }
-    let mut after = HashMap::with_capacity(handovers.len());
+    let mut written = Vec::with_capacity(handovers.len());
     for (to, leads) in by_target {
-        let written = leads::set_assignee(tx, &leads, to, caller.id()).await?;
-        let kind = if to.is_some() { HistoryKind::Assigned } else { HistoryKind::Unassigned };
-        history::record_all(tx, caller, kind, &written).await?;
-        after.extend(written.into_iter().map(|written| (written.after.id, written.after)));
+        written.extend(leads::set_assignee(tx, &leads, to, caller.id()).await?);
     }
-    Ok(after)
+    record(tx, caller, &written).await?;
+    Ok(written.into_iter().map(|written| (written.after.id, written.after)).collect())
+}
+
+/// Says in the histories of leads whose they are now.
+pub(super) async fn record(tx: &Tx, caller: &Caller, written: &[Written<'_>]) -> Result<()> {
+    let (given, taken): (Vec<Written<'_>>, Vec<Written<'_>>) =
+        written.iter().cloned().partition(|written| written.after.assignee_id.is_some());
+    history::record_all(tx, caller, HistoryKind::Assigned, &given).await?;
+    history::record_all(tx, caller, HistoryKind::Unassigned, &taken).await
+}
+
+/// How the work on leads has ended, where it has.
+async fn ended(tx: &Tx, handovers: &[Handover<'_>]) -> Result<HashMap<LeadId, EntryId>> {
+    let leads: Vec<&Locked<Assign>> = handovers.iter().map(|handover| handover.lead).collect();
+    Ok(leads::dispositions(tx, &leads).await?)
 }
 
 /// What the policy leaves to somebody who loses a lead.
@@ -160,22 +178,30 @@ fn settled<'a>(
 fn replaced(
     tx: &Tx,
     handovers: &[Handover<'_>],
+    (given, changes): (&Given, &[RowChange<'_>]),
+    ended: &HashMap<LeadId, EntryId>,
     after: &HashMap<LeadId, Lead>,
-    changes: &[RowChange<'_>],
 ) -> Vec<Replaced> {
-    let mut access: HashMap<LeadId, Vec<ReplacedRow>> = HashMap::new();
-    for RowChange { lead, user_id, before, after } in changes {
-        let row = ReplacedRow { user_id: *user_id, before: before.clone(), after: after.clone() };
-        access.entry(lead.lead().id).or_default().push(row);
-    }
-    let replaced = handovers.iter().filter_map(|Handover { lead, .. }| {
+    let changed: HashMap<(LeadId, UserId), &RowChange<'_>> =
+        changes.iter().map(|change| ((change.lead.lead().id, change.user_id), change)).collect();
+    let replaced = handovers.iter().filter_map(|Handover { lead, to }| {
         let before = lead.lead();
+        // What stayed as it was is kept as well: where it is no longer so, the lead isn't given back.
+        let row = |user_id: UserId| {
+            let (change, row) = (changed.get(&(before.id, user_id)), given.get(&(before.id, user_id)));
+            ReplacedRow {
+                user_id,
+                before: row.cloned(),
+                after: change.map_or(row.cloned(), |change| change.after.clone()),
+            }
+        };
+        let resolved = ended.get(&before.id).copied().zip(before.resolve_time);
         Some(Replaced {
             id: AssignmentId::at(tx.now()),
             lead_id: before.id,
             version: after.get(&before.id)?.version,
-            before: Worked::of(before),
-            access: access.remove(&before.id).unwrap_or_default(),
+            before: Worked { assignee_id: before.assignee_id, assigned: before.assigned, resolved },
+            access: [before.assignee_id, *to].into_iter().flatten().map(row).collect(),
         })
     });
     replaced.collect()

@@ -2,28 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::eligibility::Candidate;
+use super::{eligibility::Candidate, handover::record};
 use crate::{
     access::{
         Caller,
         scope::{Assign, View},
     },
-    domain::{Error, Result, audit, etag, history},
+    domain::{Error, Result, audit, etag},
     model::{
         assignment::{Replaced, ReplacedRow, Worked},
-        history::HistoryKind,
-        ids::{AssignmentId, BatchId, EntryId, LeadId, UserId},
+        ids::{AssignmentId, BatchId, LeadId, UserId},
         lead_access::{AccessKind, AccessRow},
         permission::Action,
         permission_change::PermissionChangeKind,
-        pick_list::PickList,
         settings::Settings,
     },
     store::{
         Tx, assignments,
         lead_access::{self, RowChange},
         leads::{self, Locked, Reached},
-        pick_lists, settings,
+        settings,
     },
 };
 
@@ -53,19 +51,30 @@ pub struct Back {
 /// # Errors
 /// The database's.
 pub async fn undo(tx: &Tx, caller: &Caller, batch: BatchId, after: Option<AssignmentId>) -> Result<Undone> {
-    let replaced = assignments::of_batch(tx, batch, after, PART).await?;
+    let mut replaced = assignments::of_batch(tx, batch, after, PART + 1).await?;
+    let more = replaced.len() as u64 > PART;
+    replaced.truncate(PART as usize);
     let ids: Vec<LeadId> = replaced.iter().map(|replaced| replaced.lead_id).collect();
     let reached = leads::lock_many(tx, &caller.scope::<Assign>(), &caller.scope::<View>(), &ids).await?;
-    let mut judge = Judge::new(tx, &replaced, &reached).await?;
+    let next = replaced.last().filter(|_| more).map(|last| last.id);
+    let covered: Vec<(&Replaced, &Locked<Assign>)> = replaced
+        .iter()
+        .filter_map(|replaced| match reached.get(&replaced.lead_id)? {
+            Reached::Covered(lead) => Some((replaced, &**lead)),
+            Reached::ViewOnly | Reached::Hidden => None,
+        })
+        .collect();
+    let mut judge = Judge::of(tx, &covered).await?;
     let (mut told, mut back) = (Vec::new(), Vec::new());
     for replaced in &replaced {
         let judged = match reached.get(&replaced.lead_id) {
-            Some(Reached::Covered(lead)) => judge.may_go_back(lead, replaced).map(|disposition| (&**lead, disposition)),
+            Some(Reached::Covered(lead)) => {
+                judge.may_go_back(lead, replaced).map(|()| back.push(GoesBack { lead, replaced }))
+            }
             Some(Reached::ViewOnly) => Err(Error::ActionNotPermitted(Action::Assign)),
             // Of what is out of reach nothing is told, not even that it was there.
             Some(Reached::Hidden) | None => continue,
         };
-        let judged = judged.map(|(lead, disposition)| back.push(GoesBack { lead, replaced, disposition }));
         told.push((replaced, judged));
     }
     let etags = put_back(tx, caller, &back).await?;
@@ -76,9 +85,7 @@ pub async fn undo(tx: &Tx, caller: &Caller, batch: BatchId, after: Option<Assign
             (replaced.before.assignee_id, etag)
         }),
     });
-    let leads = leads.collect();
-    let next = replaced.last().filter(|_| replaced.len() as u64 == PART).map(|last| last.id);
-    Ok(Undone { leads, next })
+    Ok(Undone { leads: leads.collect(), next })
 }
 
 /// What is looked at before a lead goes back.
@@ -86,55 +93,39 @@ struct Judge {
     settings: Settings,
     candidates: BTreeMap<UserId, Candidate>,
     rows: HashMap<(LeadId, UserId), AccessRow>,
-    dispositions: HashMap<String, Option<EntryId>>,
 }
 
 impl Judge {
-    async fn new(tx: &Tx, replaced: &[Replaced], reached: &HashMap<LeadId, Reached<Assign>>) -> Result<Self> {
-        let before: BTreeSet<UserId> = replaced.iter().filter_map(|replaced| replaced.before.assignee_id).collect();
-        let users = replaced.iter().flat_map(|replaced| replaced.access.iter().map(|row| row.user_id)).collect();
-        let locked: Vec<&Locked<Assign>> = reached
-            .values()
-            .filter_map(|reached| match reached {
-                Reached::Covered(lead) => Some(&**lead),
-                Reached::ViewOnly | Reached::Hidden => None,
-            })
-            .collect();
-        let mut dispositions = HashMap::new();
-        for (name, _) in replaced.iter().filter_map(|replaced| replaced.before.resolved.as_ref()) {
-            if !dispositions.contains_key(name) {
-                let entry = pick_lists::by_name(tx, PickList::Disposition, name).await?;
-                dispositions.insert(name.clone(), entry.map(|entry| entry.id));
-            }
-        }
+    async fn of(tx: &Tx, covered: &[(&Replaced, &Locked<Assign>)]) -> Result<Self> {
+        let before: BTreeSet<UserId> = covered.iter().filter_map(|(replaced, _)| replaced.before.assignee_id).collect();
+        let users = covered.iter().flat_map(|(replaced, _)| replaced.access.iter().map(|row| row.user_id)).collect();
+        let leads: Vec<&Locked<Assign>> = covered.iter().map(|(_, lead)| *lead).collect();
         Ok(Self {
             settings: settings::get(tx).await?,
             candidates: Candidate::lock(tx, &before).await?,
-            rows: lead_access::among(tx, &locked, &users).await?,
-            dispositions,
+            rows: lead_access::among(tx, &leads, &users).await?,
         })
     }
 
-    /// The disposition that the lead had, if it may go back.
-    fn may_go_back(&mut self, lead: &Locked<Assign>, replaced: &Replaced) -> Result<Option<EntryId>> {
-        let now = |row: &ReplacedRow| self.rows.get(&(replaced.lead_id, row.user_id)) == row.after.as_ref();
-        if lead.lead().version != replaced.version || !replaced.access.iter().all(now) {
+    fn may_go_back(&mut self, lead: &Locked<Assign>, replaced: &Replaced) -> Result<()> {
+        let lead = lead.lead();
+        let as_left = |row: &ReplacedRow| self.rows.get(&(lead.id, row.user_id)) == row.after.as_ref();
+        if lead.version != replaced.version || !replaced.access.iter().all(as_left) {
             return Err(Error::LeadChanged);
         }
-        let disposition = match &replaced.before.resolved {
-            None => None,
-            // It goes by another name now.
-            Some((name, _)) => Some(self.dispositions.get(name).copied().flatten().ok_or(Error::LeadChanged)?),
-        };
-        match replaced.before.assignee_id.and_then(|user| self.candidates.get_mut(&user)) {
-            Some(candidate) if disposition.is_none() => {
-                candidate.may_take(lead.lead(), &self.settings).map_err(Error::Ineligible)?;
+        let Worked { assignee_id, resolved, .. } = &replaced.before;
+        if let Some(candidate) = assignee_id.and_then(|user| self.candidates.get_mut(&user)) {
+            if resolved.is_some() {
+                candidate.may_have(lead, &self.settings).map_err(Error::Ineligible)?;
+            } else {
+                candidate.may_take(lead, &self.settings).map_err(Error::Ineligible)?;
                 candidate.takes();
             }
-            Some(candidate) => candidate.may_have(lead.lead(), &self.settings).map_err(Error::Ineligible)?,
-            None => {}
         }
-        Ok(disposition)
+        if let Some(candidate) = lead.assignee_id.and_then(|user| self.candidates.get_mut(&user)) {
+            candidate.loses();
+        }
+        Ok(())
     }
 }
 
@@ -142,38 +133,39 @@ impl Judge {
 struct GoesBack<'a> {
     lead: &'a Locked<Assign>,
     replaced: &'a Replaced,
-    disposition: Option<EntryId>,
 }
 
 /// Writes what was, and answers the etags of now.
 async fn put_back(tx: &Tx, caller: &Caller, back: &[GoesBack<'_>]) -> Result<HashMap<LeadId, String>> {
-    let mut alike: HashMap<(&Worked, Option<EntryId>), Vec<&Locked<Assign>>> = HashMap::new();
-    for GoesBack { lead, replaced, disposition } in back {
-        alike.entry((&replaced.before, *disposition)).or_default().push(lead);
+    let mut alike: HashMap<&Worked, Vec<&Locked<Assign>>> = HashMap::new();
+    for GoesBack { lead, replaced } in back {
+        alike.entry(&replaced.before).or_default().push(lead);
     }
-    let mut etags = HashMap::with_capacity(back.len());
-    for ((before, disposition), leads) in alike {
-        let written = leads::set_worked(tx, &leads, before, disposition).await?;
-        let kind = if before.assignee_id.is_some() { HistoryKind::Assigned } else { HistoryKind::Unassigned };
-        history::record_all(tx, caller, kind, &written).await?;
-        etags.extend(written.iter().map(|written| (written.after.id, etag::of(written.after.version))));
+    let mut written = Vec::with_capacity(back.len());
+    for (before, leads) in alike {
+        written.extend(leads::set_worked(tx, &leads, before).await?);
     }
-    let changes: Vec<RowChange<'_>> = back
-        .iter()
-        .flat_map(|GoesBack { lead, replaced, .. }| {
-            replaced.access.iter().map(|ReplacedRow { user_id, before, after }| RowChange {
-                lead,
-                user_id: *user_id,
-                before: after.clone(),
-                after: before.clone(),
-            })
-        })
-        .collect();
+    record(tx, caller, &written).await?;
+    let changes: Vec<RowChange<'_>> = back.iter().flat_map(GoesBack::rows).collect();
     lead_access::change(tx, &changes).await?;
     audit::accesses(tx, caller, changes.iter().map(|change| (change, kind_of(change)))).await?;
     let undone: Vec<AssignmentId> = back.iter().map(|back| back.replaced.id).collect();
     assignments::forget(tx, &undone).await?;
-    Ok(etags)
+    Ok(written.iter().map(|written| (written.after.id, etag::of(written.after.version))).collect())
+}
+
+impl<'a> GoesBack<'a> {
+    /// The rows that weren't what they are.
+    fn rows(&self) -> impl Iterator<Item = RowChange<'a>> {
+        let Self { lead, replaced } = *self;
+        let differing = replaced.access.iter().filter(|row| row.before != row.after);
+        differing.map(move |ReplacedRow { user_id, before, after }| RowChange {
+            lead,
+            user_id: *user_id,
+            before: after.clone(),
+            after: before.clone(),
+        })
+    }
 }
 
 fn kind_of(change: &RowChange<'_>) -> PermissionChangeKind {

@@ -61,6 +61,8 @@ pub(super) struct Batch<'a> {
     locked: HashMap<LeadId, Locked<Edit>>,
     settings: Settings,
     assignees: HashMap<UserId, Option<Candidate>>,
+    /// Those of them who have been given leads since it was noted.
+    given: BTreeSet<UserId>,
     by_email: HashMap<String, Option<UserId>>,
     groups: HashMap<GroupId, bool>,
     by_name: HashMap<String, Option<GroupId>>,
@@ -108,6 +110,7 @@ impl<'a> Batch<'a> {
             locked: HashMap::new(),
             settings: settings::get(tx).await?,
             assignees: HashMap::new(),
+            given: BTreeSet::new(),
             by_email: HashMap::new(),
             groups: HashMap::new(),
             by_name: HashMap::new(),
@@ -216,6 +219,11 @@ impl<'a> Batch<'a> {
     /// Writes what waits.
     pub(super) async fn flush(&mut self) -> Result<()> {
         self.waiting()?.write(self.tx).await
+    }
+
+    /// Notes who has been given leads.
+    pub(super) async fn note_assigned(&mut self) -> Result<()> {
+        Ok(users::note_assigned(self.tx, &std::mem::take(&mut self.given)).await?)
     }
 
     async fn look_up(&mut self, row: &Row) -> Result<NewLead> {
@@ -376,6 +384,7 @@ impl<'a> Batch<'a> {
         let assignee = known.ok_or_else(|| Error::invalid("lead.assignee_id", "no such user"))?;
         assignee.may_take(lead, &self.settings).map_err(Error::Ineligible)?;
         assignee.takes();
+        self.given.insert(id);
         Ok(())
     }
 }

@@ -22,6 +22,9 @@ use crate::{
     store,
 };
 
+/// How many leads one message tells of.
+const AT_ONCE: usize = 1_000;
+
 /// What became of a batch, part by part.
 pub type Parts = Pin<Box<dyn Stream<Item = Result<UndoAssignmentResponse, Status>> + Send>>;
 
@@ -36,7 +39,8 @@ pub async fn run(api: &Api, request: Request<UndoAssignmentRequest>) -> Result<R
     let mut faults = Faults::default();
     let batch = faults.id("batch_id", &batch_id);
     let batch = faults.unless(batch).map_err(status::of)?;
-    let rest = Rest { api: api.clone(), caller, batch, dry_run: validate_only, after: None, is_empty: true };
+    let rest =
+        Rest { api: api.clone(), caller, batch, dry_run: validate_only, after: None, more: true, waiting: Vec::new() };
     let span = Span::current();
     let parts = stream::try_unfold(Some(rest), move |rest| {
         let part = async move {
@@ -57,25 +61,31 @@ struct Rest {
     batch: BatchId,
     dry_run: bool,
     after: Option<AssignmentId>,
-    /// Nothing has been told yet.
-    is_empty: bool,
+    more: bool,
+    /// What became of leads, to be told with others: how many are told at once must not say how many are hidden between them.
+    waiting: Vec<UndoOutcome>,
 }
 
 impl Rest {
     async fn part(mut self) -> Result<(UndoAssignmentResponse, Option<Self>)> {
-        let mut undone = self.undone().await;
-        if let Err(Error::Store(store::Error::Moved)) = &undone {
-            self.caller = self.api.resolver.verified(&self.caller).await?;
-            undone = self.undone().await;
+        let is_first = self.after.is_none();
+        while self.more && self.waiting.len() <= AT_ONCE {
+            let mut undone = self.undone().await;
+            if let Err(Error::Store(store::Error::Moved)) = &undone {
+                self.caller = self.api.resolver.verified(&self.caller).await?;
+                undone = self.undone().await;
+            }
+            let Undone { leads, next } = undone?;
+            self.waiting.extend(leads.into_iter().map(outcome));
+            (self.after, self.more) = (next, next.is_some());
         }
-        let Undone { leads, next } = undone?;
-        self.is_empty &= leads.is_empty();
-        if self.is_empty && next.is_none() {
+        if is_first && self.waiting.is_empty() {
             return Err(Error::NotFound(Resource::AssignmentBatch));
         }
-        self.after = next;
-        let outcomes = leads.into_iter().map(outcome).collect();
-        Ok((UndoAssignmentResponse { outcomes }, next.is_some().then_some(self)))
+        let rest = self.waiting.split_off(AT_ONCE.min(self.waiting.len()));
+        let outcomes = std::mem::replace(&mut self.waiting, rest);
+        let more = !self.waiting.is_empty();
+        Ok((UndoAssignmentResponse { outcomes }, more.then_some(self)))
     }
 
     async fn undone(&self) -> Result<Undone> {

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::{Faults, action, id_text, policy, timestamp};
+use super::{Faults, action, desk, id_text, policy, timestamp};
 use crate::{
-    domain::assignment::Previous,
+    domain::assignment::{Agent, Previous},
     model::{
         ids::UserId,
         lead_access::{Access, GrantMode, Path, Way},
@@ -49,6 +49,22 @@ pub(super) fn grant_mode(mode: Option<GrantMode>) -> proto::GrantMode {
         None => proto::GrantMode::Unspecified,
         Some(GrantMode::Full) => proto::GrantMode::Full,
         Some(GrantMode::ViewOnly) => proto::GrantMode::ViewOnly,
+    }
+}
+
+/// A user who may be given leads as sent.
+pub(in crate::rpc) fn agent(agent: Agent) -> proto::AssignableAgent {
+    let Agent { user_id, name, desk: of, open_leads, max_open_leads, has_room, last_assign_time, partial_orders_only } =
+        agent;
+    proto::AssignableAgent {
+        user_id: user_id.to_string(),
+        user_name: name,
+        desk: desk(of).into(),
+        open_leads: i64::try_from(open_leads).unwrap_or(i64::MAX),
+        max_open_leads: max_open_leads.map(|most| i32::try_from(most).unwrap_or(i32::MAX)),
+        has_room,
+        last_assign_time: last_assign_time.map(timestamp),
+        assign_partial_orders_only: partial_orders_only,
     }
 }
 

@@ -29,18 +29,20 @@ pub(in crate::rpc) fn user(user: User) -> proto::User {
         }
         .into(),
         profile_id: Some(profile_id.to_string()),
-        desk: Some(
-            match desk {
-                None => proto::Desk::Unspecified,
-                Some(Desk::Sales) => proto::Desk::Sales,
-                Some(Desk::Retention) => proto::Desk::Retention,
-            }
-            .into(),
-        ),
+        desk: Some(self::desk(desk).into()),
         group_ids: groups.iter().map(GroupId::to_string).collect(),
         create_time: Some(timestamp(create_time)),
         update_time: Some(timestamp(update_time)),
         etag: etag::of(version),
+    }
+}
+
+/// A desk as sent.
+pub(super) fn desk(desk: Option<Desk>) -> proto::Desk {
+    match desk {
+        None => proto::Desk::Unspecified,
+        Some(Desk::Sales) => proto::Desk::Sales,
+        Some(Desk::Retention) => proto::Desk::Retention,
     }
 }
 
@@ -97,7 +99,7 @@ impl Faults {
         let name = self.name("user.name", name.as_deref(), 200);
         let email = self.user_email(email);
         let profile_id = self.id("user.profile_id", profile_id.as_deref().unwrap_or_default());
-        let desk = self.desk(desk);
+        let desk = self.desk("user.desk", desk.unwrap_or_default());
         Some(NewUser { name: name?, email, kind: kind?, profile_id: profile_id?, desk })
     }
 
@@ -115,7 +117,7 @@ impl Faults {
             patch.profile_id = self.id("user.profile_id", given.profile_id.as_deref().unwrap_or_default());
         }
         if mask.names("desk", given.desk.is_some()) {
-            patch.desk = Some(self.desk(given.desk));
+            patch.desk = Some(self.desk("user.desk", given.desk.unwrap_or_default()));
         }
         patch
     }
@@ -145,17 +147,16 @@ impl Faults {
         self.some("user.email", "is not an e-mail address with a dotted domain", Email::parse(text))
     }
 
-    fn desk(&mut self, given: Option<i32>) -> Option<Desk> {
-        match given {
-            None | Some(0) => None,
-            Some(given) => {
-                let desk = match specified(given) {
-                    Some(proto::Desk::Sales) => Some(Desk::Sales),
-                    Some(proto::Desk::Retention) => Some(Desk::Retention),
-                    Some(proto::Desk::Unspecified) | None => None,
-                };
-                self.some("user.desk", "is not a desk", desk)
-            }
+    /// A desk; unspecified is none.
+    pub fn desk(&mut self, field: &str, given: i32) -> Option<Desk> {
+        if given == proto::Desk::Unspecified as i32 {
+            return None;
         }
+        let desk = match specified(given) {
+            Some(proto::Desk::Sales) => Some(Desk::Sales),
+            Some(proto::Desk::Retention) => Some(Desk::Retention),
+            Some(proto::Desk::Unspecified) | None => None,
+        };
+        self.some(field, "is not a desk", desk)
     }
 }

@@ -17,6 +17,7 @@ pub struct Model {
     pub version: i64,
     pub permissions_version: i64,
     pub rights_version: i64,
+    pub last_assign_time: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

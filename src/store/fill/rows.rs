@@ -58,6 +58,7 @@ pub(super) fn user(of: &User) -> user::ActiveModel {
         version: Set(*version),
         permissions_version: Set(1),
         rights_version: Set(1),
+        last_assign_time: Set(None),
     }
 }
 

@@ -223,16 +223,11 @@ fn assigned(tx: &Tx, assignee: UserId, by: UserId) -> lead::ActiveModel {
     }
 }
 
-/// Puts back who worked leads and how far, with the entry of how the work ended.
+/// Puts back who worked leads and how far.
 ///
 /// # Errors
 /// The database's.
-pub async fn set_worked<'a>(
-    tx: &Tx,
-    leads: &[&'a Locked<Assign>],
-    before: &Worked,
-    disposition: Option<EntryId>,
-) -> Result<Vec<Written<'a>>> {
+pub async fn set_worked<'a>(tx: &Tx, leads: &[&'a Locked<Assign>], before: &Worked) -> Result<Vec<Written<'a>>> {
     let Worked { assignee_id, assigned, resolved } = before;
     let state = if resolved.is_some() { LeadState::Resolved } else { LeadState::Active };
     let row = lead::ActiveModel {
@@ -240,8 +235,8 @@ pub async fn set_worked<'a>(
         assigned_by: Set(assigned.map(|(by, _)| by.uuid())),
         assign_time: Set(assigned.map(|(_, at)| micros(at))),
         state: Set(state.word().to_owned()),
-        disposition_id: Set(disposition.map(EntryId::uuid)),
-        resolve_time: Set(resolved.as_ref().map(|(_, at)| micros(*at))),
+        disposition_id: Set(resolved.map(|(how, _)| how.uuid())),
+        resolve_time: Set(resolved.map(|(_, at)| micros(at))),
         ..Default::default()
     };
     write(tx, leads, LeadEventKind::Assigned, row).await

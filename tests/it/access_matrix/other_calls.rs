@@ -8,13 +8,14 @@ use leadward::proto::{
     CreateProfileRequest, CreateUserRequest, DeactivateUserRequest, DeleteGroupRequest, DeleteProfileRequest,
     DeleteSavedViewRequest, ExportAllLeadsReportRequest, GetAgentReportRequest, GetEffectivePermissionsRequest,
     GetProfileRequest, GetSettingsRequest, GetUserPermissionsRequest, GetUserRequest, Group, ImportRow, Lead,
-    LeadAction, ListApiTokensRequest, ListAssignableLeadsRequest, ListAssignedLeadsRequest, ListGroupsRequest,
-    ListMyLeadsRequest, ListOrderDetailsRequest, ListOrdersRequest, ListPermissionChangesRequest,
-    ListPickListEntriesRequest, ListProfilesRequest, ListSavedViewsRequest, ListUsersRequest, PickListEntry, Profile,
-    ReactivateUserRequest, RemoveGroupMembersRequest, RevokeApiTokenRequest, Role, RunAllLeadsReportRequest, SavedView,
-    Settings, UndoAssignmentRequest, UpdateGroupRequest, UpdatePickListEntryRequest, UpdateProfileRequest,
-    UpdateSavedViewRequest, UpdateSettingsRequest, UpdateUserPermissionsRequest, UpdateUserRequest, User,
-    WatchLeadsRequest, WhoAmIRequest, access_check_result::Outcome,
+    LeadAction, ListApiTokensRequest, ListAssignableAgentsRequest, ListAssignableLeadsRequest,
+    ListAssignedLeadsRequest, ListGroupsRequest, ListMyLeadsRequest, ListOrderDetailsRequest, ListOrdersRequest,
+    ListPermissionChangesRequest, ListPickListEntriesRequest, ListProfilesRequest, ListSavedViewsRequest,
+    ListUsersRequest, PickListEntry, Profile, ReactivateUserRequest, RemoveGroupMembersRequest, RevokeApiTokenRequest,
+    Role, RunAllLeadsReportRequest, SavedView, Settings, UndoAssignmentRequest, UpdateGroupRequest,
+    UpdatePickListEntryRequest, UpdateProfileRequest, UpdateSavedViewRequest, UpdateSettingsRequest,
+    UpdateUserPermissionsRequest, UpdateUserRequest, User, WatchLeadsRequest, WhoAmIRequest,
+    access_check_result::Outcome,
 };
 use tonic::Status;
 
@@ -185,6 +186,10 @@ pub async fn call(method: &str, variant: &str, caller: &Caller, company: &Compan
             let request = ListAssignableLeadsRequest { page_size: 1000, ..ListAssignableLeadsRequest::default() };
             let leads = assignments.list_assignable_leads(request).await?.into_inner().leads;
             return Ok(company.kinds(leads.iter().map(|lead| &lead.id)));
+        }
+
+        "ListAssignableAgents" => {
+            assignments.list_assignable_agents(ListAssignableAgentsRequest::default()).await.map(drop)
         }
 
         "ListOrders" => {

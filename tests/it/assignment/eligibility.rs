@@ -10,8 +10,8 @@ use tonic::Status;
 use uuid::Uuid;
 
 use crate::support::{
-    Caller, TestServer, every_action, fact, faults, item_status, named, on_both_databases, permission, profile, reason,
-    refused,
+    Caller, TestServer, every_action, fact, faults, groups_permission, item_status, named, on_both_databases,
+    permission, profile, reason, refused,
 };
 
 async fn seat(t: &TestServer, user: &Caller, desk: Desk) {
@@ -148,6 +148,21 @@ on_both_databases! {
         admin.deal(&[&lead.id], &[&lea]).await.unwrap();
         assert_eq!(admin.get_lead(&lead.id).await.unwrap().assignee_id, lea.id);
         t.lead_of("made", &lea).await;
+    }
+
+    /// Whoever may assign a lead and not view it isn't told of its orders.
+    async fn giving_a_lead_for_its_partial_order_takes_sight_of_it(t: TestServer) {
+        let (admin, chief, lea) = (t.admin(), t.agent("chief").await, t.user("lea", "leads-agent").await);
+        let group = t.group("north", &[]).await;
+        admin.set_permission(&chief, groups_permission(LeadAction::Assign, &[&group])).await.unwrap();
+        let (with, without) = (t.lead_in("with", &group).await, t.lead_in("without", &group).await);
+        admin.place_order(&with.id, "N-1").await.unwrap();
+        for lead in [&with, &without] {
+            let status = refused(chief.assign(&lead.id, &lea).await, ErrorReason::ActionNotPermitted);
+            assert_eq!(fact(&status, "action"), "VIEW");
+        }
+        admin.set_permission(&chief, groups_permission(LeadAction::View, &[&group])).await.unwrap();
+        chief.assign(&with.id, &lea).await.unwrap();
     }
 
     async fn a_deactivated_user_gets_no_leads_and_keeps_their_old_ones(t: TestServer) {

@@ -1,15 +1,19 @@
 //! Batches that are taken back.
 
-use leadward::proto::{
-    AccessLevel, BatchAssignLeadsRequest, DeactivateUserRequest, ErrorReason, GrantMode, Lead, LeadAccess, LeadAction,
-    LeadHistoryKind, LeadState, Profile, RevocationPolicy, Role, UndoAssignmentRequest, UndoOutcome,
+use leadward::{
+    proto::{
+        AccessLevel, BatchAssignLeadsRequest, DeactivateUserRequest, ErrorReason, GrantMode, ImportRow, Lead,
+        LeadAccess, LeadAction, LeadHistoryKind, LeadState, ListPickListEntriesRequest, PickList, PickListEntry,
+        Profile, RevocationPolicy, Role, UndoAssignmentRequest, UndoOutcome, UpdatePickListEntryRequest,
+    },
+    store::{Store, assignments},
 };
 use tonic::Status;
 use uuid::Uuid;
 
 use crate::support::{
-    Caller, TestServer, answer, every_action, fact, groups_permission, item_status, note, on_both_databases, profile,
-    reason, refused,
+    Caller, TestServer, answer, every_action, fact, groups_permission, item_status, named, note, on_both_databases,
+    profile, reason, refused,
 };
 
 /// Gives leads to a user, and answers the batch.
@@ -136,6 +140,64 @@ on_both_databases! {
         }
         let again = undo(&admin, &batch).await;
         assert_eq!(told(&again), refused_ones, "what went back is no longer of the batch");
+    }
+
+    /// The default policy leaves no row of whoever loses a lead, and so there is none that a revocation would have replaced.
+    async fn a_revocation_since_is_not_taken_back(t: TestServer) {
+        let (admin, ana, ben, max) = (t.admin(), t.agent("ana").await, t.agent("ben").await, t.manager("max").await);
+        let (of_ana, of_max) = (t.lead_of("Ana's", &ana).await, t.lead_of("Max's", &max).await);
+        let batch = give(&admin, &[&of_ana, &of_max], &ben, RevocationPolicy::Unspecified).await;
+        for (lead, user) in [(&of_ana, &ana), (&of_max, &max)] {
+            admin.revoke(&lead.id, user).await.unwrap();
+        }
+        let changed = [&of_ana, &of_max].map(|lead| (lead.id.as_str(), "LEAD_CHANGED".to_owned()));
+        assert_eq!(told(&undo(&admin, &batch).await), changed);
+        refused(ana.get_lead(&of_ana.id).await, ErrorReason::LeadNotFound);
+        refused(max.get_lead(&of_max.id).await, ErrorReason::LeadNotFound);
+    }
+
+    async fn a_renamed_disposition_is_still_how_the_work_ended(t: TestServer) {
+        let (admin, ana, ben) = (t.admin(), t.agent("ana").await, t.agent("ben").await);
+        let lead = t.lead_of("lead", &ana).await;
+        let resolved = ana.resolve(&lead.id).await.unwrap();
+        let batch = give(&admin, &[&lead], &ben, RevocationPolicy::Unspecified).await;
+        let request = ListPickListEntriesRequest { list: PickList::Disposition.into(), ..Default::default() };
+        let entries = admin.leads().list_pick_list_entries(request).await.unwrap().into_inner().entries;
+        let entry = entries.into_iter().find(|entry| entry.name() == resolved.disposition).unwrap();
+        let entry = Some(PickListEntry { id: entry.id, name: Some("Thanks, no".to_owned()), ..Default::default() });
+        let request = UpdatePickListEntryRequest { entry, ..Default::default() };
+        admin.leads().update_pick_list_entry(request).await.unwrap();
+
+        assert_eq!(told(&undo(&admin, &batch).await), [(lead.id.as_str(), "done".to_owned())]);
+        let back = ana.get_lead(&lead.id).await.unwrap();
+        assert_eq!((back.state(), back.disposition.as_str()), (LeadState::Resolved, "Thanks, no"));
+        assert_eq!(back.resolve_time, resolved.resolve_time);
+    }
+
+    /// A thousand, each assigned at a time of its own.
+    async fn a_full_batch_goes_back_at_once_and_is_kept_meanwhile(t: TestServer) {
+        let (admin, ana, ben) = (t.admin(), t.agent("ana").await, t.agent("ben").await);
+        let rows = (0..1000).map(|number| ImportRow {
+            row_number: number + 1,
+            lead: Some(named(&format!("lead {number}"))),
+            ..ImportRow::default()
+        });
+        let made = admin.import(rows.collect()).await.unwrap();
+        let made: Vec<&str> = made.iter().map(|row| row.lead_id.as_str()).collect();
+        for ids in made.chunks(10) {
+            admin.deal(ids, &[&ana]).await.unwrap();
+        }
+        let request = BatchAssignLeadsRequest {
+            lead_ids: made.iter().map(|id| (*id).to_owned()).collect(),
+            assignee_ids: vec![ben.id.clone()],
+            ..BatchAssignLeadsRequest::default()
+        };
+        let batch = admin.assignments().batch_assign_leads(request).await.unwrap().into_inner().batch_id;
+        let store = Store::open(t.database_url()).await.unwrap();
+        assignments::sweep(&store).await.unwrap();
+        store.close().await;
+        let outcomes = undo(&admin, &batch).await;
+        assert!(outcomes.len() == 1000 && outcomes.iter().all(|outcome| outcome.assignee_id == ana.id));
     }
 
     async fn a_batch_of_which_nothing_is_left_and_one_that_never_was_are_the_same(t: TestServer) {
