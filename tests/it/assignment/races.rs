@@ -1,10 +1,15 @@
 //! Two at once: one assignee, and a history without a gap.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, sync::Mutex, time::Duration};
 
 use futures::future::join_all;
-use leadward::proto::{AssignLeadRequest, AssignLeadResponse, ErrorReason, GrantMode, Lead, LeadHistoryKind};
+use leadward::{
+    model::ids::UserId,
+    proto::{AssignLeadRequest, AssignLeadResponse, ErrorReason, GrantMode, Lead, LeadHistoryKind},
+    store::{self, Store, users},
+};
 use sea_orm::{ConnectionTrait, TransactionTrait};
+use tokio::{sync::oneshot, time::timeout};
 use tonic::Status;
 
 use crate::support::{Caller, Database, TestServer, fact, on_both_databases, refused};
@@ -121,4 +126,33 @@ async fn an_assignment_that_waits_for_a_deactivation_sees_it() {
     let status = refused(assigned, ErrorReason::IneligibleAssignee);
     assert_eq!(fact(&status, "cause"), "USER_DEACTIVATED");
     assert_eq!(admin.get_lead(&lead.id).await.unwrap().assignee_id, "");
+}
+
+/// Access lists refer to users, and a batch may take its time: whoever is being given leads can be granted others meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_being_given_leads_can_be_granted_others_meanwhile() {
+    let t = TestServer::start(Database::Postgres).await;
+    let (ana, lead) = (t.agent("ana").await, t.lead("lead").await);
+    let store = Store::open(t.database_url()).await.unwrap();
+    let (locked, is_locked) = oneshot::channel();
+    let (let_go, is_over) = oneshot::channel::<()>();
+    let channels = Mutex::new(Some((locked, is_over)));
+    let user: BTreeSet<UserId> = [ana.id.parse().unwrap()].into();
+    let giving = store.write((user, channels), |tx, args| async move {
+        let (user, channels) = &*args;
+        users::lock(&tx, user).await?;
+        let (locked, is_over) = channels.lock().unwrap().take().expect("the transaction runs once");
+        locked.send(()).unwrap();
+        is_over.await.ok();
+        Ok::<_, store::Error>(())
+    });
+    let granting = async {
+        is_locked.await.unwrap();
+        let granted = timeout(Duration::from_secs(20), t.admin().grant(&lead.id, &ana, GrantMode::Full)).await;
+        drop(let_go);
+        granted.expect("the grant doesn't wait").unwrap();
+    };
+    let (given, ()) = tokio::join!(giving, granting);
+    given.unwrap();
+    store.close().await;
 }
