@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Error, Result};
 use crate::{
-    access::{Caller, scope::View},
+    access::Caller,
     model::{ids::LeadId, permission::Action},
     store::{
         Tx, fence, leads,
@@ -96,16 +96,20 @@ impl Request {
 }
 
 /// An answer about a lead is for those who could have been given it today, too.
-/// Which of some leads the caller views.
+/// Which of some leads the caller may view or assign.
 ///
 /// # Errors
 /// The database's.
-pub async fn viewed(tx: &Tx, caller: &Caller, ids: &[LeadId]) -> Result<HashSet<LeadId>> {
+pub async fn reached(tx: &Tx, caller: &Caller, ids: &[LeadId]) -> Result<HashSet<LeadId>> {
     if ids.is_empty() {
         return Ok(HashSet::new());
     }
-    let viewed = leads::get_many(tx, &caller.scope::<View>(), ids).await?;
-    Ok(viewed.iter().map(|found| found.lead().id).collect())
+    let mut reached = HashSet::new();
+    for action in [Action::View, Action::Assign] {
+        let found = leads::get_many(tx, &caller.scope_to(action), ids).await?;
+        reached.extend(found.iter().map(|found| found.lead().id));
+    }
+    Ok(reached)
 }
 
 async fn still_reached(tx: &Tx, caller: &Caller, lead: LeadId) -> Result<()> {

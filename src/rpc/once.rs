@@ -29,7 +29,10 @@ pub(super) trait Change: Message + 'static {
     /// Of which lead an answer tells.
     fn about(answer: &Self::Answer) -> Option<&str>;
 
-    /// What an answer tells of leads one by one, which is withheld from whoever no longer views them.
+    /// Whether the request says which leads the outcomes are of.
+    const NAMES_LEADS: bool = true;
+
+    /// What an answer tells of leads one by one, which is withheld from whoever reaches them no more.
     fn outcomes(_: &mut Self::Answer) -> Vec<&mut proto::AssignmentOutcome> {
         Vec::new()
     }
@@ -93,7 +96,7 @@ impl Api {
                     if let Some(answer) = request.answered(&tx, &args.0).await? {
                         let mut answer = C::Answer::decode(answer.as_slice())
                             .map_err(|_| Error::Internal("a kept answer can't be read".to_owned()))?;
-                        withhold(&tx, &args.0, C::outcomes(&mut answer)).await?;
+                        withhold(&tx, &args.0, C::NAMES_LEADS, C::outcomes(&mut answer)).await?;
                         return Ok(answer);
                     }
                     let answer = work(tx.clone(), Arc::clone(&args)).await?;
@@ -106,20 +109,21 @@ impl Api {
     }
 }
 
-/// Of leads that the caller no longer views, that it was done or refused is all that is told.
-async fn withhold(tx: &Tx, caller: &Caller, outcomes: Vec<&mut proto::AssignmentOutcome>) -> Result<()> {
+/// Of leads that the caller reaches no more, that it was done or refused is all that is told.
+async fn withhold(tx: &Tx, caller: &Caller, named: bool, outcomes: Vec<&mut proto::AssignmentOutcome>) -> Result<()> {
     let ids: Vec<LeadId> = outcomes.iter().filter_map(|outcome| outcome.lead_id.parse().ok()).collect();
-    let viewed = requests::viewed(tx, caller, &ids).await?;
-    let hidden = |id: &str| !id.parse::<LeadId>().is_ok_and(|id| viewed.contains(&id));
+    let reached = requests::reached(tx, caller, &ids).await?;
+    let hidden = |id: &str| id.parse::<LeadId>().is_ok_and(|id| !reached.contains(&id));
     for outcome in outcomes.into_iter().filter(|outcome| hidden(&outcome.lead_id)) {
         let error = outcome.error.take().map(|_| status::item(Error::LeadNotFound));
-        *outcome = proto::AssignmentOutcome { result: outcome.result, error, ..Default::default() };
+        let lead_id = if named { std::mem::take(&mut outcome.lead_id) } else { String::new() };
+        *outcome = proto::AssignmentOutcome { lead_id, result: outcome.result, error, ..Default::default() };
     }
     Ok(())
 }
 
 macro_rules! changes {
-    ($($method:ident: $request:ident => $response:ident $(about $($field:ident).+)? $(withholds $outcomes:expr)?;)+) => {$(
+    ($($method:ident: $request:ident => $response:ident $(about $($field:ident).+)? $(withholds $outcomes:expr, named $named:literal)?;)+) => {$(
         impl Change for proto::$request {
             const METHOD: &'static str = stringify!($method);
             type Answer = proto::$response;
@@ -130,7 +134,9 @@ macro_rules! changes {
 
             changes!(@about $response $($($field).+)?);
 
-            $(fn outcomes(answer: &mut Self::Answer) -> Vec<&mut proto::AssignmentOutcome> {
+            $(const NAMES_LEADS: bool = $named;
+
+            fn outcomes(answer: &mut Self::Answer) -> Vec<&mut proto::AssignmentOutcome> {
                 let outcomes: fn(&mut proto::$response) -> Vec<&mut proto::AssignmentOutcome> = $outcomes;
                 outcomes(answer)
             })?
@@ -170,9 +176,10 @@ changes! {
     UpdateSettings: UpdateSettingsRequest => UpdateSettingsResponse;
     AssignLead: AssignLeadRequest => AssignLeadResponse about lead.id;
     ClaimLead: ClaimLeadRequest => ClaimLeadResponse about lead.id;
-    BatchAssignLeads: BatchAssignLeadsRequest => BatchAssignLeadsResponse withholds |answer| answer.outcomes.iter_mut().collect();
+    BatchAssignLeads: BatchAssignLeadsRequest => BatchAssignLeadsResponse
+        withholds |answer| answer.outcomes.iter_mut().collect(), named true;
     AssignOrderCustomers: AssignOrderCustomersRequest => AssignOrderCustomersResponse
-        withholds |answer| answer.outcomes.iter_mut().filter_map(|of_order| of_order.outcome.as_mut()).collect();
+        withholds |answer| answer.outcomes.iter_mut().filter_map(|of_order| of_order.outcome.as_mut()).collect(), named false;
     UnassignLead: UnassignLeadRequest => UnassignLeadResponse about lead.id;
     ResolveLead: ResolveLeadRequest => ResolveLeadResponse about lead.id;
     GrantLeadAccess: GrantLeadAccessRequest => GrantLeadAccessResponse;

@@ -178,9 +178,9 @@ on_both_databases! {
     async fn a_repeated_deal_tells_nothing_of_leads_out_of_view(t: TestServer) {
         let (admin, mia, ana) = (t.admin(), t.manager("mia").await, t.agent("ana").await);
         let lead = t.lead_of("Ana's", &ana).await;
-        let order = admin.place_order(&lead.id, "N-1").await.unwrap();
+        let (order, absent) = (admin.place_order(&lead.id, "N-1").await.unwrap(), fresh_id());
         let deal = BatchAssignLeadsRequest {
-            lead_ids: vec![lead.id.clone()],
+            lead_ids: vec![lead.id.clone(), absent.clone()],
             assignee_ids: vec![mia.id.clone()],
             request_id: fresh_id(),
             ..Default::default()
@@ -196,11 +196,15 @@ on_both_databases! {
         let call = async |request| mia.assignments().assign_order_customers(request).await;
         twice(&t, customers.clone(), call, async {}).await;
 
-        admin.set_permission(&mia, permission(LeadAction::View, AccessLevel::None)).await.unwrap();
+        for action in [LeadAction::View, LeadAction::Assign] {
+            admin.set_permission(&mia, permission(action, AccessLevel::None)).await.unwrap();
+        }
         let again = mia.assignments().batch_assign_leads(deal).await.unwrap().into_inner();
         let result = AssignmentResult::Assigned.into();
         let withheld = AssignmentOutcome { result, ..AssignmentOutcome::default() };
-        assert_eq!((again.outcomes, again.batch_id), (vec![withheld.clone()], told.batch_id));
+        let done = AssignmentOutcome { lead_id: lead.id, ..withheld.clone() };
+        assert_eq!(again.outcomes, [done, told.outcomes[1].clone()], "what was never there is answered as before");
+        assert_eq!(again.batch_id, told.batch_id);
         let again = mia.assignments().assign_order_customers(customers).await.unwrap().into_inner();
         assert_eq!(again.outcomes, [OrderCustomerOutcome { order_id: order.id, outcome: Some(withheld) }]);
     }

@@ -49,8 +49,8 @@ pub struct Agent {
     pub partial_orders_only: bool,
 }
 
-/// A page of the users who may be given leads, by user ID. Whoever may not read the directory knows the members of their own groups and of
-/// those in which they assign.
+/// A page of the users who may be given leads, by user ID. Whoever may neither read the directory nor assign every lead knows the members of
+/// their own groups and of those in which they assign.
 ///
 /// # Errors
 /// ACTION_NOT_PERMITTED for whoever may assign none.
@@ -97,7 +97,7 @@ pub async fn assignable_agents(store: &Store, caller: &Caller, asked: Agents, pa
 
 /// Of which groups the members may be listed; none: everybody.
 async fn known(store: &Store, caller: &Caller, asked: Option<GroupId>) -> Result<Option<Vec<GroupId>>> {
-    if caller.require_directory().is_ok() {
+    if caller.require_directory().is_ok() || *caller.reach(Action::Assign) == Reach::Complete {
         return Ok(asked.map(|group| vec![group]));
     }
     let me = users::get(store, caller.id()).await?.ok_or(Error::NotFound(Resource::User))?;

@@ -120,5 +120,7 @@ on_both_databases! {
         admin.create_lead(in_north).await.unwrap();
         assert_eq!(one(&chief, &chief).await.open_leads, 1);
         assert_eq!(names(&all(&chief).await), ["chief", "ana"]);
+        admin.set_permission(&chief, permission(LeadAction::Assign, AccessLevel::Complete)).await.unwrap();
+        assert_eq!(all(&chief).await.len(), 4, "who assigns every lead may give it to anybody");
     }
 }

@@ -223,27 +223,6 @@ on_both_databases! {
         assert_eq!((given, open_leads(&four).await), (4, 4), "{outcomes:?}");
     }
 
-    /// Each keeps a row of whoever lost a lead, who is being given others meanwhile.
-    async fn batches_that_cross_wait_for_each_other_at_most(t: TestServer) {
-        let (admin, ana, ben) = (t.admin(), t.agent("ana").await, t.agent("ben").await);
-        let (mut of_ana, mut of_ben) = (Vec::new(), Vec::new());
-        for number in 0..20 {
-            of_ana.push(t.lead_of(&format!("Ana's {number}"), &ana).await);
-            of_ben.push(t.lead_of(&format!("Ben's {number}"), &ben).await);
-        }
-        let keep = |leads: &[Lead], to: &Caller| BatchAssignLeadsRequest {
-            revocation_policy: RevocationPolicy::Keep.into(),
-            ..request(leads, &[to])
-        };
-        for _ in 0..5 {
-            let (to_ben, to_ana) = (deal(&admin, keep(&of_ana, &ben)), deal(&admin, keep(&of_ben, &ana)));
-            let (to_ben, to_ana) = tokio::join!(to_ben, to_ana);
-            let outcomes = to_ben.iter().chain(&to_ana);
-            assert!(outcomes.into_iter().all(|outcome| outcome.result() == AssignmentResult::Assigned));
-            std::mem::swap(&mut of_ana, &mut of_ben);
-        }
-    }
-
     async fn who_has_a_lead_keeps_it_in_their_turn(t: TestServer) {
         let (ana, ben) = (t.agent("ana").await, t.agent("ben").await);
         let lead = t.lead_of("lead", &ana).await;
