@@ -12,7 +12,7 @@
 //! ```compile_fail
 //! let everything = leadward::access::scope::LeadScope::<leadward::access::scope::View>::default();
 //! ```
-//! Only a caller has a scope to write with; what is known of other users gives scopes that read:
+//! Only a caller has a scope to write with, and the service where it assigns; what is known of other users gives scopes that read:
 //! ```compile_fail
 //! use leadward::{access::{policy::Principal, scope::{Delete, LeadScope}}, model::permission::Action};
 //! fn theirs(principal: &std::sync::Arc<Principal>) -> LeadScope<Delete> { LeadScope::<Delete>::of(principal, Action::Delete) }
@@ -169,6 +169,15 @@ impl Caller {
 }
 
 static SERVICE: LazyLock<Arc<Principal>> = LazyLock::new(|| Arc::new(Principal::service()));
+
+impl LeadScope<Assign> {
+    /// Every lead, to be given away by the service itself: as somebody has ordered who could, and under rules. What comes of it must
+    /// not reach a caller but as the reason allows.
+    pub fn service(reason: &'static str) -> Self {
+        tracing::trace!(reason, "a scope of the service");
+        Self { principal: Arc::clone(&SERVICE), action: Action::Assign, fence: None, acts: PhantomData }
+    }
+}
 
 impl LeadScope<Chosen> {
     /// Every lead, to read: for what the service itself must know, whatever the caller may see. What comes of it must not

@@ -2,8 +2,11 @@
 
 mod agents;
 mod batch;
+mod dealer;
 mod eligibility;
 mod handover;
+mod plan;
+mod returns;
 mod undo;
 
 use std::collections::BTreeSet;
@@ -14,6 +17,8 @@ pub use self::{
     batch::{Batch, Deal, Dealt, OrderOutcome, Outcome, assign_customers, assign_many},
     eligibility::Candidate,
     handover::Previous,
+    plan::{Part, Plan, Summary, Wanted, plan},
+    returns::give_back,
     undo::{Back, Undone, undo},
 };
 use super::{
@@ -92,7 +97,7 @@ pub async fn assign(tx: &Tx, caller: &Caller, assignment: &Assignment) -> Result
     }
     let policy = assignment.policy.unwrap_or_else(|| settings.revocation_policy());
     let handover = Handover { lead: &lead, to: assignment.assignee_id };
-    let previous = hand_over(tx, caller, &[handover], policy, None).await?.remove(&lead.lead().id);
+    let previous = hand_over(tx, caller.actor(), &[handover], policy, None).await?.remove(&lead.lead().id);
     let previous = previous.and_then(|done| done.previous);
     Ok(Assigned { lead: still_reached::<Assign>(tx, caller, lead.lead().id).await?, previous })
 }

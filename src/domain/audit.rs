@@ -14,7 +14,7 @@ use crate::{
         permission::{Capability, Permission, Profile},
         permission_change::{ChangeFilter, Changed, PermissionChange, PermissionChangeKind},
         settings::Settings,
-        user::{ApiToken, Group, User, UserState},
+        user::{Actor, ApiToken, Group, User, UserState},
     },
     store::{Store, Tx, lead_access::RowChange, permission_changes},
 };
@@ -144,14 +144,14 @@ pub(super) async fn access(
 /// What reassignments left or took of previous assignees' access, and which blocks they lifted.
 pub(super) async fn accesses<'a>(
     tx: &Tx,
-    caller: &Caller,
+    by: Actor,
     changes: impl Iterator<Item = (&'a RowChange<'a>, PermissionChangeKind)>,
 ) -> Result<()> {
     let changed = changes.map(|(RowChange { lead, user_id, before, after }, kind)| {
         access_changed(kind, (lead.lead().id, *user_id), before.as_ref(), after.as_ref())
     });
     let changed = changed.filter(|changed| !changed.changes.is_empty()).collect();
-    Ok(permission_changes::append(tx, Some(caller.actor()), changed).await?)
+    Ok(permission_changes::append(tx, Some(by), changed).await?)
 }
 
 fn access_changed(

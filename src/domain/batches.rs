@@ -48,7 +48,7 @@ pub async fn discard(tx: &Tx, caller: &Caller, batch: &Batch, reason: &str) -> R
     let judged =
         batch.judge(&reached, |lead| in_state(lead, LeadState::Active), || Error::LeadState(LeadState::Discarded));
     let written = leads::set_discarded(tx, &passed(&judged), reason.id).await?;
-    history::record_all(tx, caller, HistoryKind::Discarded, &written).await?;
+    history::record_all(tx, caller.actor(), HistoryKind::Discarded, &written).await?;
     Ok(batch.outcomes(judged, &written))
 }
 
@@ -63,7 +63,7 @@ pub async fn retrieve(tx: &Tx, caller: &Caller, batch: &Batch) -> Result<Vec<Out
     let passed = passed(&judged);
     let gone = leads::gone_assignees(tx, &passed).await?;
     let written = leads::set_retrieved(tx, &passed, &gone).await?;
-    history::record_all(tx, caller, HistoryKind::Retrieved, &written).await?;
+    history::record_all(tx, caller.actor(), HistoryKind::Retrieved, &written).await?;
     Ok(batch.outcomes(judged, &written))
 }
 

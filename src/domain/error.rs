@@ -45,7 +45,7 @@ pub enum Resource {
 }
 
 /// Why an assignee can't take a lead.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Ineligible {
     /// May not call at all.
     UserDeactivated,
@@ -150,9 +150,15 @@ pub enum Error {
     /// In a batch that is done as a whole or not at all, other items were refused.
     #[error("nothing was done, since other items of the batch were refused")]
     BatchRefused,
-    /// What was to be taken back is no longer how it was left.
-    #[error("the lead has changed since it was assigned")]
+    /// What was to be taken back, or given as planned, is no longer how it was left.
+    #[error("the lead has changed since it was assigned, or since that was planned")]
     LeadChanged,
+    /// A plan token that was not made for this caller and these arguments.
+    #[error("the plan token is not one of this call with these arguments")]
+    InvalidPlanToken,
+    /// What was planned is no longer what would be done.
+    #[error("other leads would be assigned by now, or to others; plan again")]
+    PlanChanged,
     /// Somebody else took the lead first.
     #[error("the lead is somebody else's by now")]
     ClaimLost,

@@ -15,6 +15,7 @@ use crate::{
         lead::Lead,
         page::{Page, Paged},
         permission::OrderVisibility,
+        user::Actor,
     },
     store::{
         Store, Tx,
@@ -80,15 +81,15 @@ pub(super) async fn record(
     Ok(history::append(tx, caller.actor(), vec![happening]).await?)
 }
 
-/// Appends the same change of several leads by the caller.
-pub(super) async fn record_all(tx: &Tx, caller: &Caller, kind: HistoryKind, written: &[Written<'_>]) -> Result<()> {
+/// Appends the same change of several leads by one actor.
+pub(super) async fn record_all(tx: &Tx, by: Actor, kind: HistoryKind, written: &[Written<'_>]) -> Result<()> {
     let happened = written.iter().map(|Written { before, after }| Happening {
         lead_id: after.id,
         kind,
         changes: changes(Some(before), after),
     });
     let happened: Vec<Happening> = happened.collect();
-    Ok(history::append(tx, caller.actor(), happened).await?)
+    Ok(history::append(tx, by, happened).await?)
 }
 
 /// What differs between a lead before and after, by field.

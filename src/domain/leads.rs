@@ -180,7 +180,7 @@ pub async fn retrieve(tx: &Tx, caller: &Caller, id: LeadId, etag: Option<&str>) 
 
 /// What one lead became.
 async fn told(tx: &Tx, caller: &Caller, kind: HistoryKind, mut written: Vec<Written<'_>>) -> Result<Lead> {
-    history::record_all(tx, caller, kind, &written).await?;
+    history::record_all(tx, caller.actor(), kind, &written).await?;
     let after = written.pop().map(|written| written.after);
     after.ok_or_else(|| Error::Internal("a lead was neither written nor refused".to_owned()))
 }

@@ -2,8 +2,9 @@
 
 use super::{
     Time,
-    ids::{AssignmentId, EntryId, LeadId, UserId},
+    ids::{AssignmentId, BatchId, EntryId, LeadId, UserId},
     lead_access::AccessRow,
+    user::Actor,
 };
 
 /// One lead of a batch of assignments: what it was, and what it became.
@@ -17,6 +18,8 @@ pub struct Replaced {
     pub version: i64,
     /// What the assignment wrote over.
     pub before: Worked,
+    /// To whom the lead went, and when.
+    pub to: Option<(UserId, Time)>,
     /// The rows that its access list had of those who lost it or got it, and has now.
     pub access: Vec<ReplacedRow>,
 }
@@ -41,4 +44,15 @@ pub struct ReplacedRow {
     pub before: Option<AccessRow>,
     /// The row that was put there.
     pub after: Option<AccessRow>,
+}
+
+/// That the leads of a batch go back to whoever had them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Return {
+    /// Which leads.
+    pub batch_id: BatchId,
+    /// Who has ordered it.
+    pub actor: Actor,
+    /// When they go back.
+    pub return_time: Time,
 }

@@ -137,3 +137,10 @@ pub struct Actor {
     /// The user whose rights counted, where that was another.
     pub on_behalf_of: Option<UserId>,
 }
+
+impl Actor {
+    /// The user in whose name it was done.
+    pub fn user(self) -> UserId {
+        self.on_behalf_of.unwrap_or(self.id)
+    }
+}

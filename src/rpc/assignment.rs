@@ -1,6 +1,7 @@
 //! AssignmentService.
 
 mod batch;
+mod planned;
 mod undo;
 
 use tonic::{Request, Response, Status};
@@ -51,6 +52,24 @@ impl AssignmentService for Api {
         request: Request<proto::AssignOrderCustomersRequest>,
     ) -> Result<Response<proto::AssignOrderCustomersResponse>, Status> {
         answer_fenced!(self, request, batch::of_customers)
+    }
+
+    type AssignLeadsByFilterStream = planned::Parts<proto::AssignLeadsByFilterResponse>;
+
+    async fn assign_leads_by_filter(
+        &self,
+        request: Request<proto::AssignLeadsByFilterRequest>,
+    ) -> Result<Response<Self::AssignLeadsByFilterStream>, Status> {
+        planned::run(self, request).await
+    }
+
+    type TransferLeadsStream = planned::Parts<proto::TransferLeadsResponse>;
+
+    async fn transfer_leads(
+        &self,
+        request: Request<proto::TransferLeadsRequest>,
+    ) -> Result<Response<Self::TransferLeadsStream>, Status> {
+        planned::run(self, request).await
     }
 
     type UndoAssignmentStream = undo::Parts;

@@ -57,7 +57,25 @@ impl Faults {
     }
 }
 
+impl<C: Change> Once<C> {
+    /// The caller's request, where it has an ID.
+    pub fn request(&self, caller: &Caller) -> Option<requests::Request> {
+        self.id.map(|id| requests::Request::of(caller, id, self.digest))
+    }
+}
+
 impl Api {
+    /// What a request that takes more than one transaction was answered, if it was done to its end before.
+    pub(super) async fn answered<C: Change>(&self, caller: &Caller, once: &Once<C>) -> Result<Option<C::Answer>> {
+        let Some(request) = once.request(caller) else { return Ok(None) };
+        let asked = (caller.clone(), request);
+        let answered = self.store.write_unless(true, asked, |tx, asked| async move {
+            let (caller, request) = &*asked;
+            request.answered(&tx, caller).await
+        });
+        answered.await?.map(|answer| read::<C>(&answer)).transpose()
+    }
+
     /// Makes a change in one transaction, or answers what it was answered before. The work may run again where another
     /// transaction was in the way.
     pub(super) async fn change<C, A, W, F>(&self, caller: &Caller, once: Once<C>, args: A, work: W) -> Result<C::Answer>
@@ -85,7 +103,7 @@ impl Api {
         W: Fn(Tx, Arc<(Caller, A)>) -> F + Send + Sync + 'static,
         F: Future<Output = Result<C::Answer>> + Send,
     {
-        let request = once.id.map(|id| requests::Request::of(caller, id, once.digest));
+        let request = once.request(caller);
         let shared = Arc::new((request, work));
         self.store
             .write_unless(dry_run, (caller.clone(), args), move |tx, args| {
@@ -94,8 +112,7 @@ impl Api {
                     let (request, work) = &*shared;
                     let Some(request) = request else { return work(tx, args).await };
                     if let Some(answer) = request.answered(&tx, &args.0).await? {
-                        let mut answer = C::Answer::decode(answer.as_slice())
-                            .map_err(|_| Error::Internal("a kept answer can't be read".to_owned()))?;
+                        let mut answer = read::<C>(&answer)?;
                         withhold(&tx, &args.0, C::NAMES_LEADS, C::outcomes(&mut answer)).await?;
                         return Ok(answer);
                     }
@@ -107,6 +124,10 @@ impl Api {
             })
             .await
     }
+}
+
+fn read<C: Change>(answer: &[u8]) -> Result<C::Answer> {
+    C::Answer::decode(answer).map_err(|_| Error::Internal("a kept answer can't be read".to_owned()))
 }
 
 /// Of leads that the caller reaches no more, that it was done or refused is all that is told.
@@ -180,6 +201,8 @@ changes! {
         withholds |answer| answer.outcomes.iter_mut().collect(), named true;
     AssignOrderCustomers: AssignOrderCustomersRequest => AssignOrderCustomersResponse
         withholds |answer| answer.outcomes.iter_mut().filter_map(|of_order| of_order.outcome.as_mut()).collect(), named false;
+    AssignLeadsByFilter: AssignLeadsByFilterRequest => AssignLeadsByFilterResponse;
+    TransferLeads: TransferLeadsRequest => TransferLeadsResponse;
     UnassignLead: UnassignLeadRequest => UnassignLeadResponse about lead.id;
     ResolveLead: ResolveLeadRequest => ResolveLeadResponse about lead.id;
     GrantLeadAccess: GrantLeadAccessRequest => GrantLeadAccessResponse;

@@ -36,6 +36,9 @@ pub fn of(error: Error) -> Status {
         Error::InvalidPageToken => {
             details.set_bad_request(vec![FieldViolation::new("page_token", message.clone())]);
         }
+        Error::InvalidPlanToken => {
+            details.set_bad_request(vec![FieldViolation::new("plan_token", message.clone())]);
+        }
         Error::RequestIdReused => {
             details.set_bad_request(vec![FieldViolation::new("request_id", message.clone())]);
         }
@@ -163,6 +166,8 @@ fn kind(error: &Error) -> (Code, ErrorReason) {
         Error::StaleEtag { .. } => (Code::Aborted, ErrorReason::StaleEtag),
         Error::RequestIdReused => (Code::InvalidArgument, ErrorReason::RequestIdReused),
         Error::BatchRefused => (Code::Aborted, ErrorReason::BatchRefused),
+        Error::PlanChanged => (Code::Aborted, ErrorReason::PlanChanged),
+        Error::InvalidPlanToken => (Code::InvalidArgument, ErrorReason::InvalidPlanToken),
         Error::LeadChanged => (Code::FailedPrecondition, ErrorReason::LeadChanged),
         Error::ClaimLost => (Code::Aborted, ErrorReason::ClaimLost),
         Error::OrderStatus(_) => (Code::FailedPrecondition, ErrorReason::OrderStatus),

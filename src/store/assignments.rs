@@ -1,12 +1,14 @@
 //! What batches of assignments replaced, for as long as they can be undone.
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::ExprTrait,
+};
 
 use super::{
     Db, Error, Result, Store, Tx, bulk, clock,
     entity::assignment::{ActiveModel, Column, Entity, Model},
     lead_access::StoredRow,
-    micros, sweep, time,
+    micros, returns, sweep, time,
 };
 use crate::model::{
     assignment::{Replaced, ReplacedRow, Worked},
@@ -50,13 +52,14 @@ pub async fn forget(tx: &Tx, undone: &[AssignmentId]) -> Result<()> {
     Ok(())
 }
 
-/// Lets go of what was kept long enough.
+/// Lets go of what was kept long enough, but for what is to be given back some day.
 ///
 /// # Errors
 /// The database's.
 pub async fn sweep(store: &Store) -> Result<()> {
     let kept_from = AssignmentId::before(clock(store).await? - KEPT);
-    sweep::sweep::<Entity>(store, Column::Id, Column::Id.lt(kept_from.uuid()).into()).await
+    let old = Column::Id.lt(kept_from.uuid()).and(Column::BatchId.not_in_subquery(returns::batches()));
+    sweep::sweep::<Entity>(store, Column::Id, old.into()).await
 }
 
 /// As it is stored: identities as text, times in microseconds.
@@ -66,14 +69,17 @@ struct Stored {
     assigned: Option<(String, i64)>,
     resolved: Option<(String, i64)>,
     access: Vec<(String, Option<StoredRow>, Option<StoredRow>)>,
+    #[serde(default)]
+    to: Option<(String, i64)>,
 }
 
 fn row(batch: BatchId, replaced: &Replaced) -> Result<ActiveModel> {
-    let Replaced { id, lead_id, version, before: Worked { assignee_id, assigned, resolved }, access } = replaced;
+    let Replaced { id, lead_id, version, before: Worked { assignee_id, assigned, resolved }, to, access } = replaced;
     let stored = Stored {
         assignee: assignee_id.map(|id| id.to_string()),
         assigned: assigned.map(|(by, at)| (by.to_string(), micros(at))),
         resolved: resolved.map(|(how, at)| (how.to_string(), micros(at))),
+        to: to.map(|(to, at)| (to.to_string(), micros(at))),
         access: access
             .iter()
             .map(|ReplacedRow { user_id, before, after }| {
@@ -92,7 +98,7 @@ fn row(batch: BatchId, replaced: &Replaced) -> Result<ActiveModel> {
 
 fn read(row: Model) -> Result<Replaced> {
     let Model { id, batch_id: _, lead_id, version, replaced } = row;
-    let Stored { assignee, assigned, resolved, access } = serde_json::from_str(&replaced).map_err(|_| corrupt())?;
+    let Stored { assignee, assigned, resolved, access, to } = serde_json::from_str(&replaced).map_err(|_| corrupt())?;
     let user = |text: String| text.parse::<UserId>().map_err(|_| corrupt());
     let entry = |text: String| text.parse::<EntryId>().map_err(|_| corrupt());
     let at = |micros| time(micros).ok_or_else(corrupt);
@@ -110,6 +116,7 @@ fn read(row: Model) -> Result<Replaced> {
             assigned: assigned.map(|(by, micros)| Ok::<_, Error>((user(by)?, at(micros)?))).transpose()?,
             resolved: resolved.map(|(how, micros)| Ok::<_, Error>((entry(how)?, at(micros)?))).transpose()?,
         },
+        to: to.map(|(to, micros)| Ok::<_, Error>((user(to)?, at(micros)?))).transpose()?,
         access: access.collect::<Result<Vec<_>>>()?,
     })
 }

@@ -247,10 +247,10 @@ pub async fn lock<A: Acts>(tx: &Tx, scope: &LeadScope<A>, view: &LeadScope<View>
 ///
 /// # Errors
 /// The database's.
-pub async fn lock_many<A: Acts>(
+pub async fn lock_many<A: Acts, V>(
     tx: &Tx,
     scope: &LeadScope<A>,
-    view: &LeadScope<View>,
+    view: &LeadScope<V>,
     ids: &[LeadId],
 ) -> Result<HashMap<LeadId, Reached<A>>> {
     let conn = tx.conn().0;

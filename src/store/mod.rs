@@ -28,6 +28,7 @@ pub mod principals;
 pub mod profiles;
 pub mod reports;
 pub mod requests;
+pub mod returns;
 pub mod saved_views;
 mod schema;
 pub mod secrets;

@@ -7,23 +7,55 @@ mod customers;
 mod eligibility;
 mod etags;
 mod grants;
+mod planned;
 mod policies;
 mod races;
 mod revocation;
+mod transfers;
 mod undo;
 mod waiting;
 
 use std::time::Duration;
 
 use leadward::proto::{
-    AccessLevel, AccessPath, AssignLeadRequest, ErrorReason, GrantLeadAccessRequest, GrantMode, Lead, LeadAccess,
-    LeadAccessPath, LeadAction, LeadState, ListAssignedLeadsRequest, Profile, Role, UnassignLeadRequest,
+    AccessLevel, AccessPath, AssignLeadRequest, AssignmentOutcome, AssignmentResult, ErrorReason,
+    GrantLeadAccessRequest, GrantMode, Lead, LeadAccess, LeadAccessPath, LeadAction, LeadState,
+    ListAssignedLeadsRequest, Profile, Role, UnassignLeadRequest,
 };
 
 use crate::support::{
-    ACTIONS, TestServer, every_action, groups_permission, named, on_both_databases, permission, profile, refused,
-    seconds, seconds_from_now,
+    ACTIONS, Caller, TestServer, every_action, groups_permission, item_status, named, on_both_databases, permission,
+    profile, reason, refused, seconds, seconds_from_now,
 };
+
+/// In short: to whom, or why not.
+fn told(outcome: &AssignmentOutcome, users: &[&Caller]) -> String {
+    let name = || users.iter().find(|user| user.id == outcome.assignee_id).expect("one of them").name.clone();
+    match (outcome.result(), &outcome.error) {
+        (AssignmentResult::Assigned, None) => name(),
+        (AssignmentResult::Unchanged, None) => format!("{} already", name()),
+        (AssignmentResult::Refused, Some(error)) => {
+            assert!(outcome.assignee_id.is_empty() && outcome.etag.is_empty(), "{outcome:?}");
+            reason(&item_status(error))
+        }
+        _ => panic!("neither done nor refused: {outcome:?}"),
+    }
+}
+
+fn all_told(outcomes: &[AssignmentOutcome], users: &[&Caller]) -> Vec<String> {
+    outcomes.iter().map(|outcome| told(outcome, users)).collect()
+}
+
+/// An agent who takes so many leads and no more.
+async fn who_takes(t: &TestServer, name: &str, most: i32) -> Caller {
+    let small = Profile {
+        permissions: every_action(AccessLevel::Individual),
+        max_open_leads: Some(most),
+        ..profile(&format!("takes {most}"), Role::Agent)
+    };
+    t.create_profile(small).await;
+    t.user(name, &format!("takes {most}")).await
+}
 
 fn only_way(access: &LeadAccess) -> &LeadAccessPath {
     assert_eq!(access.paths.len(), 1, "{access:?}");

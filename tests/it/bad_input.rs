@@ -9,14 +9,15 @@ mod reports;
 use std::collections::BTreeSet;
 
 use leadward::proto::{
-    AccessCheck, AccessLevel, AssignLeadRequest, AssignOrderCustomersRequest, BatchAssignLeadsRequest,
-    BatchCheckAccessRequest, BatchGetLeadsRequest, Capability, CheckAccessRequest, ClaimLeadRequest,
-    CreateProfileRequest, DeleteProfileRequest, ErrorReason, ExplainAccessRequest, GetEffectivePermissionsRequest,
-    GetProfileRequest, GetUserPermissionsRequest, GrantLeadAccessRequest, ImportOutcome, ImportRow, LeadAction,
-    ListAssignableAgentsRequest, ListAssignableLeadsRequest, ListAssignedLeadsRequest, ListLeadAccessRequest,
-    ListPermissionChangesRequest, ListProfilesRequest, Permission, PermissionChangeKind, Profile, ResolveLeadRequest,
-    RevocationPolicy, RevokeLeadAccessRequest, Role, Settings, UnassignLeadRequest, UndoAssignmentRequest,
-    UpdateProfileRequest, UpdateSettingsRequest, UpdateUserPermissionsRequest,
+    AccessCheck, AccessLevel, AssignLeadRequest, AssignLeadsByFilterRequest, AssignOrderCustomersRequest,
+    BatchAssignLeadsRequest, BatchCheckAccessRequest, BatchGetLeadsRequest, Capability, CheckAccessRequest,
+    ClaimLeadRequest, CreateProfileRequest, DeleteProfileRequest, ErrorReason, ExplainAccessRequest,
+    GetEffectivePermissionsRequest, GetProfileRequest, GetUserPermissionsRequest, GrantLeadAccessRequest,
+    ImportOutcome, ImportRow, LeadAction, ListAssignableAgentsRequest, ListAssignableLeadsRequest,
+    ListAssignedLeadsRequest, ListLeadAccessRequest, ListPermissionChangesRequest, ListProfilesRequest, Permission,
+    PermissionChangeKind, Profile, ResolveLeadRequest, RevocationPolicy, RevokeLeadAccessRequest, Role, Settings,
+    TransferLeadsRequest, UnassignLeadRequest, UndoAssignmentRequest, UpdateProfileRequest, UpdateSettingsRequest,
+    UpdateUserPermissionsRequest,
 };
 use prost_types::FieldMask;
 use tonic::{Code, Status};
@@ -337,6 +338,26 @@ async fn ask_about_assignments(admin: &Caller, table: &mut Table) {
     bad!(table, client, list_assignable_leads, request, ["page_size", "filter", "order_by", "read_mask.paths[0]"]);
     let request = ListAssignableAgentsRequest { page_size: -1, desk: UNKNOWN, group_id: x(), ..Default::default() };
     bad!(table, client, list_assignable_agents, request, ["page_size", "desk", "group_id"]);
+    let request = AssignLeadsByFilterRequest {
+        filter: "NOT".to_owned(),
+        assignee_ids: vec![admin.id.clone(); 2],
+        revocation_policy: UNKNOWN,
+        keep_duration: Some(seconds(-5)),
+        request_id: x(),
+        ..Default::default()
+    };
+    let fields = ["filter", "assignee_ids[1]", "revocation_policy", "keep_duration", "request_id"];
+    table.expect("assign_leads_by_filter", client.assign_leads_by_filter(request).await.map(drop), &fields);
+    let request = TransferLeadsRequest {
+        user_id: x(),
+        filter: "NOT".to_owned(),
+        return_time: Some(prost_types::Timestamp { seconds: i64::MAX, nanos: 0 }),
+        revocation_policy: UNKNOWN,
+        request_id: x(),
+        ..Default::default()
+    };
+    let fields = ["user_id", "filter", "assignee_ids", "return_time", "revocation_policy", "request_id"];
+    table.expect("transfer_leads", client.transfer_leads(request).await.map(drop), &fields);
     let request = UndoAssignmentRequest { batch_id: x(), validate_only: true };
     bad!(table, client, undo_assignment, request, ["batch_id"]);
     let keep_duration = Some(seconds(-5));

@@ -1,10 +1,10 @@
 //! Many leads for one user, or dealt out to several in turn.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::HashMap;
 
 use super::{
     assignable,
-    eligibility::Candidate,
+    dealer::{Dealer, Turn},
     handover::{Handover, Previous, hand_over},
 };
 use crate::{
@@ -12,16 +12,14 @@ use crate::{
         Caller,
         scope::{Assign, View},
     },
-    domain::{Error, Ineligible, Resource, Result, Violation, batches::covered, etag},
+    domain::{Error, Resource, Result, batches::covered, etag},
     model::{
         ids::{BatchId, LeadId, OrderId, UserId},
-        lead::{Lead, LeadState},
         permission::{Capability, RevocationPolicy},
-        settings::Settings,
     },
     store::{
         Tx,
-        leads::{self, Locked, Reached},
+        leads::{self, Locked},
         orders, settings,
     },
 };
@@ -128,116 +126,58 @@ async fn deal_out(
     let reached = leads::lock_many(tx, &caller.scope::<Assign>(), &caller.scope::<View>(), ids).await?;
     let settings = settings::get(tx).await?;
     let mut dealer = Dealer::lock(tx, &deal.assignees, &settings).await?;
-    let mut dealt: Vec<Result<Card<'_>>> = ids.iter().map(|id| dealer.deal(reached.get(id))).collect();
+    let mut turns = HashMap::new();
+    let dealt = ids.iter().map(|id| {
+        let lead = covered(reached.get(id))?;
+        assignable(lead.lead())?;
+        if let Some(to) = turns.get(id) {
+            // Asked for twice, it is theirs by then.
+            return Ok(Card { lead, turn: Turn { to: *to, changes: false } });
+        }
+        let turn = dealer.deal(lead.lead()).map_err(Error::Ineligible)?;
+        turns.insert(*id, turn.to);
+        Ok(Card { lead, turn })
+    });
+    let mut dealt: Vec<Result<Card<'_>>> = dealt.collect();
     if deal.all_or_nothing && (others_refused || dealt.iter().any(Result::is_err)) {
         for card in dealt.iter_mut().filter(|dealt| dealt.is_ok()) {
             *card = Err(Error::BatchRefused);
         }
     }
-    let handovers: Vec<Handover<'_>> = dealt.iter().flatten().filter_map(Card::handover).collect();
+    let any = dealt.iter().flatten().any(|card| card.turn.changes);
+    let batch = any.then(|| BatchId::at(tx.now()));
     let policy = deal.policy.unwrap_or_else(|| settings.revocation_policy());
-    let batch = (!handovers.is_empty()).then(|| BatchId::at(tx.now()));
-    let mut done = hand_over(tx, caller, &handovers, policy, batch).await?;
-    let outcome = |(id, dealt): (&LeadId, Result<Card<'_>>)| {
-        let told = dealt.map(|card| {
-            let done = done.get_mut(id);
-            let version = done.as_ref().map_or(card.lead.lead().version, |done| done.after.version);
-            // Asked for twice, it is told once.
-            let previous = done.and_then(|done| done.previous.take());
-            Dealt { assignee_id: card.to, changed: card.changes, previous, etag: etag::of(version) }
-        });
-        Outcome { lead_id: *id, done: told }
-    };
-    Ok(Batch { id: batch, outcomes: ids.iter().zip(dealt).map(outcome).collect() })
+    Ok(Batch { id: batch, outcomes: hand_out(tx, caller, ids.iter().copied().zip(dealt), policy, batch).await? })
 }
 
 /// A lead and to whom it was dealt.
-struct Card<'a> {
-    lead: &'a Locked<Assign>,
-    to: UserId,
-    /// Whether it isn't theirs already.
-    changes: bool,
+pub(super) struct Card<'a> {
+    pub(super) lead: &'a Locked<Assign>,
+    pub(super) turn: Turn,
 }
 
-impl<'a> Card<'a> {
-    fn handover(&self) -> Option<Handover<'a>> {
-        self.changes.then_some(Handover { lead: self.lead, to: Some(self.to) })
-    }
-}
-
-/// Deals leads to those whose turn it is.
-struct Dealer<'a> {
-    settings: &'a Settings,
-    /// Whoever's turn it is comes first.
-    turns: VecDeque<Candidate>,
-    /// Who has the leads that were dealt before.
-    dealt: HashMap<LeadId, UserId>,
-}
-
-impl<'a> Dealer<'a> {
-    async fn lock(tx: &Tx, assignees: &[UserId], settings: &'a Settings) -> Result<Self> {
-        let mut candidates = Candidate::lock(tx, &assignees.iter().copied().collect::<BTreeSet<_>>()).await?;
-        let (mut turns, mut unknown) = (VecDeque::new(), Vec::new());
-        for (at, id) in assignees.iter().enumerate() {
-            match candidates.remove(id) {
-                Some(candidate) => turns.push_back(candidate),
-                None => unknown.push(no_such_user(at)),
-            }
-        }
-        if unknown.is_empty() {
-            Ok(Self { settings, turns, dealt: HashMap::new() })
-        } else {
-            Err(Error::Invalid(unknown))
-        }
-    }
-
-    fn deal<'b>(&mut self, reached: Option<&'b Reached<Assign>>) -> Result<Card<'b>> {
-        let locked = covered(reached)?;
-        let lead = locked.lead();
-        assignable(lead)?;
-        if let Some(to) = self.dealt.get(&lead.id) {
-            return Ok(Card { lead: locked, to: *to, changes: false });
-        }
-        let mut candidate = self.next(lead)?;
-        let to = candidate.user_id();
-        let changes = lead.assignee_id != Some(to);
-        if changes {
-            candidate.takes();
-            self.takes_from_previous(lead);
-        }
-        self.turns.push_back(candidate);
-        self.dealt.insert(lead.id, to);
-        Ok(Card { lead: locked, to, changes })
-    }
-
-    /// The first in turn who can take a lead, out of the row.
-    fn next(&mut self, lead: &Lead) -> Result<Candidate> {
-        let mut in_the_way = None;
-        let can = self.turns.iter().position(|candidate| match self.may_take(candidate, lead) {
-            Ok(()) => true,
-            Err(cause) => {
-                in_the_way.get_or_insert(cause);
-                false
-            }
+/// Hands leads over as they were dealt, and says what became of each.
+pub(super) async fn hand_out(
+    tx: &Tx,
+    caller: &Caller,
+    dealt: impl Iterator<Item = (LeadId, Result<Card<'_>>)>,
+    policy: RevocationPolicy,
+    batch: Option<BatchId>,
+) -> Result<Vec<Outcome>> {
+    let dealt: Vec<(LeadId, Result<Card<'_>>)> = dealt.collect();
+    let cards = dealt.iter().filter_map(|(_, dealt)| dealt.as_ref().ok());
+    let handovers = cards.filter(|card| card.turn.changes);
+    let handovers = handovers.map(|card| Handover { lead: card.lead, to: Some(card.turn.to) });
+    let mut done = hand_over(tx, caller.actor(), &handovers.collect::<Vec<_>>(), policy, batch).await?;
+    let outcome = |(lead_id, dealt): (LeadId, Result<Card<'_>>)| {
+        let told = dealt.map(|Card { lead, turn }| {
+            let done = done.get_mut(&lead_id);
+            let version = done.as_ref().map_or(lead.lead().version, |done| done.after.version);
+            // Asked for twice, it is told once.
+            let previous = done.and_then(|done| done.previous.take());
+            Dealt { assignee_id: turn.to, changed: turn.changes, previous, etag: etag::of(version) }
         });
-        let nobody = || in_the_way.map_or(Error::Internal("there is nobody to deal to".to_owned()), Error::Ineligible);
-        can.and_then(|at| self.turns.remove(at)).ok_or_else(nobody)
-    }
-
-    /// Whoever has a lead may keep it.
-    fn may_take(&self, candidate: &Candidate, lead: &Lead) -> Result<(), Ineligible> {
-        if lead.assignee_id == Some(candidate.user_id()) { Ok(()) } else { candidate.may_take(lead, self.settings) }
-    }
-
-    fn takes_from_previous(&mut self, lead: &Lead) {
-        let previous = lead.assignee_id.filter(|_| lead.state == LeadState::Active);
-        let candidate = self.turns.iter_mut().find(|candidate| Some(candidate.user_id()) == previous);
-        if let Some(candidate) = candidate {
-            candidate.loses();
-        }
-    }
-}
-
-fn no_such_user(at: usize) -> Violation {
-    Violation { field: format!("assignee_ids[{at}]"), description: "no such user".to_owned() }
+        Outcome { lead_id, done: told }
+    };
+    Ok(dealt.into_iter().map(outcome).collect())
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::{
-    access::{Caller, paths::paths, policy::Principal, scope::Assign},
+    access::{paths::paths, policy::Principal, scope::Assign},
     domain::{Result, audit, history},
     model::{
         Time,
@@ -14,6 +14,7 @@ use crate::{
         lead_access::{AccessKind, AccessRow, GrantMode, Path},
         permission::RevocationPolicy,
         permission_change::PermissionChangeKind,
+        user::Actor,
     },
     store::{
         Tx, assignments,
@@ -57,23 +58,23 @@ pub struct Previous {
 /// The database's.
 pub(super) async fn hand_over(
     tx: &Tx,
-    caller: &Caller,
+    by: Actor,
     handovers: &[Handover<'_>],
     policy: RevocationPolicy,
     batch: Option<BatchId>,
 ) -> Result<HashMap<LeadId, HandedOver>> {
-    let retained = |user| retained(tx, caller, policy, user);
+    let retained = |user| retained(tx, by, policy, user);
     let given = given(tx, handovers).await?;
     let kept = match batch {
         Some(batch) => Some((batch, ended(tx, handovers).await?)),
         None => None,
     };
-    let after = assign(tx, caller, handovers).await?;
+    let after = assign(tx, by, handovers).await?;
     let (changes, kinds): (Vec<RowChange<'_>>, Vec<PermissionChangeKind>) =
         handovers.iter().flat_map(|handover| settled(handover, &given, retained)).unzip();
     users::note_assigned(tx, &handovers.iter().filter_map(|handover| handover.to).collect()).await?;
     lead_access::change(tx, &changes).await?;
-    audit::accesses(tx, caller, changes.iter().zip(kinds)).await?;
+    audit::accesses(tx, by, changes.iter().zip(kinds)).await?;
     if let Some((batch, ended)) = kept {
         let replaced = replaced(tx, handovers, (&given, &changes), &ended, &after);
         assignments::keep(tx, batch, &replaced).await?;
@@ -109,25 +110,25 @@ async fn given(tx: &Tx, handovers: &[Handover<'_>]) -> Result<Given> {
     Ok(lead_access::among(tx, &leads, &users).await?)
 }
 
-async fn assign(tx: &Tx, caller: &Caller, handovers: &[Handover<'_>]) -> Result<HashMap<LeadId, Lead>> {
+async fn assign(tx: &Tx, by: Actor, handovers: &[Handover<'_>]) -> Result<HashMap<LeadId, Lead>> {
     let mut by_target: BTreeMap<Option<UserId>, Vec<&Locked<Assign>>> = BTreeMap::new();
     for Handover { lead, to } in handovers {
         by_target.entry(*to).or_default().push(lead);
     }
     let mut written = Vec::with_capacity(handovers.len());
     for (to, leads) in by_target {
-        written.extend(leads::set_assignee(tx, &leads, to, caller.id()).await?);
+        written.extend(leads::set_assignee(tx, &leads, to, by.user()).await?);
     }
-    record(tx, caller, &written).await?;
+    record(tx, by, &written).await?;
     Ok(written.into_iter().map(|written| (written.after.id, written.after)).collect())
 }
 
 /// Says in the histories of leads whose they are now.
-pub(super) async fn record(tx: &Tx, caller: &Caller, written: &[Written<'_>]) -> Result<()> {
+pub(super) async fn record(tx: &Tx, by: Actor, written: &[Written<'_>]) -> Result<()> {
     let (given, taken): (Vec<Written<'_>>, Vec<Written<'_>>) =
         written.iter().cloned().partition(|written| written.after.assignee_id.is_some());
-    history::record_all(tx, caller, HistoryKind::Assigned, &given).await?;
-    history::record_all(tx, caller, HistoryKind::Unassigned, &taken).await
+    history::record_all(tx, by, HistoryKind::Assigned, &given).await?;
+    history::record_all(tx, by, HistoryKind::Unassigned, &taken).await
 }
 
 /// How the work on leads has ended, where it has.
@@ -137,14 +138,14 @@ async fn ended(tx: &Tx, handovers: &[Handover<'_>]) -> Result<HashMap<LeadId, En
 }
 
 /// What the policy leaves to somebody who loses a lead.
-fn retained(tx: &Tx, caller: &Caller, policy: RevocationPolicy, user_id: UserId) -> Option<AccessRow> {
+fn retained(tx: &Tx, by: Actor, policy: RevocationPolicy, user_id: UserId) -> Option<AccessRow> {
     let (mode, expire_time) = match policy {
         RevocationPolicy::Revoke => return None,
         RevocationPolicy::Keep => (GrantMode::Full, None),
         RevocationPolicy::KeepViewOnly => (GrantMode::ViewOnly, None),
         RevocationPolicy::KeepUntil(span) => (GrantMode::Full, Some(tx.now() + span)),
     };
-    let (kind, given_by, give_time) = (AccessKind::Retained, caller.id(), tx.now());
+    let (kind, given_by, give_time) = (AccessKind::Retained, by.user(), tx.now());
     Some(AccessRow { user_id, kind, mode, expire_time, given_by, give_time })
 }
 
@@ -196,10 +197,12 @@ fn replaced(
             }
         };
         let resolved = ended.get(&before.id).copied().zip(before.resolve_time);
+        let after = after.get(&before.id)?;
         Some(Replaced {
             id: AssignmentId::at(tx.now()),
             lead_id: before.id,
-            version: after.get(&before.id)?.version,
+            version: after.version,
+            to: after.assignee_id.zip(after.assigned.map(|(_, at)| at)),
             before: Worked { assignee_id: before.assignee_id, assigned: before.assigned, resolved },
             access: [before.assignee_id, *to].into_iter().flatten().map(row).collect(),
         })

@@ -145,10 +145,10 @@ async fn put_back(tx: &Tx, caller: &Caller, back: &[GoesBack<'_>]) -> Result<Has
     for (before, leads) in alike {
         written.extend(leads::set_worked(tx, &leads, before).await?);
     }
-    record(tx, caller, &written).await?;
+    record(tx, caller.actor(), &written).await?;
     let changes: Vec<RowChange<'_>> = back.iter().flat_map(GoesBack::rows).collect();
     lead_access::change(tx, &changes).await?;
-    audit::accesses(tx, caller, changes.iter().map(|change| (change, kind_of(change)))).await?;
+    audit::accesses(tx, caller.actor(), changes.iter().map(|change| (change, kind_of(change)))).await?;
     let undone: Vec<AssignmentId> = back.iter().map(|back| back.replaced.id).collect();
     assignments::forget(tx, &undone).await?;
     Ok(written.iter().map(|written| (written.after.id, etag::of(written.after.version))).collect())

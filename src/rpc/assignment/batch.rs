@@ -71,7 +71,7 @@ fn of_order(outcome: OrderOutcome) -> proto::OrderCustomerOutcome {
     proto::OrderCustomerOutcome { order_id: order_id.to_string(), outcome: Some(outcome) }
 }
 
-fn outcome(outcome: Outcome) -> proto::AssignmentOutcome {
+pub(super) fn outcome(outcome: Outcome) -> proto::AssignmentOutcome {
     let Outcome { lead_id, done } = outcome;
     let told = match done {
         Ok(Dealt { assignee_id, changed, previous, etag }) => proto::AssignmentOutcome {

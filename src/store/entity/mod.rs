@@ -2,6 +2,7 @@
 
 pub mod api_token;
 pub mod assignment;
+pub mod assignment_return;
 pub mod deposit;
 pub mod group;
 pub mod group_member;

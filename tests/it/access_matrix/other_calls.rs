@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use leadward::proto::{
-    AccessCheck, AccessLevel, AddGroupMembersRequest, BatchAssignLeadsRequest, BatchCheckAccessRequest,
-    CountLeadsRequest, CreateApiTokenRequest, CreateGroupRequest, CreateLeadRequest, CreatePickListEntryRequest,
-    CreateProfileRequest, CreateUserRequest, DeactivateUserRequest, DeleteGroupRequest, DeleteProfileRequest,
-    DeleteSavedViewRequest, ExportAllLeadsReportRequest, GetAgentReportRequest, GetEffectivePermissionsRequest,
-    GetProfileRequest, GetSettingsRequest, GetUserPermissionsRequest, GetUserRequest, Group, ImportRow, Lead,
-    LeadAction, ListApiTokensRequest, ListAssignableAgentsRequest, ListAssignableLeadsRequest,
+    AccessCheck, AccessLevel, AddGroupMembersRequest, AssignLeadsByFilterRequest, BatchAssignLeadsRequest,
+    BatchCheckAccessRequest, CountLeadsRequest, CreateApiTokenRequest, CreateGroupRequest, CreateLeadRequest,
+    CreatePickListEntryRequest, CreateProfileRequest, CreateUserRequest, DeactivateUserRequest, DeleteGroupRequest,
+    DeleteProfileRequest, DeleteSavedViewRequest, ExportAllLeadsReportRequest, GetAgentReportRequest,
+    GetEffectivePermissionsRequest, GetProfileRequest, GetSettingsRequest, GetUserPermissionsRequest, GetUserRequest,
+    Group, ImportRow, Lead, LeadAction, ListApiTokensRequest, ListAssignableAgentsRequest, ListAssignableLeadsRequest,
     ListAssignedLeadsRequest, ListGroupsRequest, ListMyLeadsRequest, ListOrderDetailsRequest, ListOrdersRequest,
     ListPermissionChangesRequest, ListPickListEntriesRequest, ListProfilesRequest, ListSavedViewsRequest,
     ListUsersRequest, PickListEntry, Profile, ReactivateUserRequest, RemoveGroupMembersRequest, RevokeApiTokenRequest,
-    Role, RunAllLeadsReportRequest, SavedView, Settings, UndoAssignmentRequest, UpdateGroupRequest,
-    UpdatePickListEntryRequest, UpdateProfileRequest, UpdateSavedViewRequest, UpdateSettingsRequest,
-    UpdateUserPermissionsRequest, UpdateUserRequest, User, WatchLeadsRequest, WhoAmIRequest,
+    Role, RunAllLeadsReportRequest, SavedView, Settings, TransferLeadsRequest, UndoAssignmentRequest,
+    UpdateGroupRequest, UpdatePickListEntryRequest, UpdateProfileRequest, UpdateSavedViewRequest,
+    UpdateSettingsRequest, UpdateUserPermissionsRequest, UpdateUserRequest, User, WatchLeadsRequest, WhoAmIRequest,
     access_check_result::Outcome,
 };
 use tonic::Status;
@@ -181,6 +181,34 @@ pub async fn call(method: &str, variant: &str, caller: &Caller, company: &Compan
             let part = assignments.undo_assignment(request).await?.into_inner().message().await?;
             let error = part.and_then(|part| part.outcomes.into_iter().find_map(|outcome| outcome.error));
             error.map_or(Ok(()), |error| Err(item_status(&error)))
+        }
+        "AssignLeadsByFilter" => {
+            let mut found = Vec::new();
+            for kind in LEADS {
+                let lead_id = company.lead(kind, method).await.id;
+                let (filter, assignee_ids) = (format!("id = \"{lead_id}\""), vec![company.receiver.id.clone()]);
+                let request = AssignLeadsByFilterRequest { filter, assignee_ids, ..Default::default() };
+                let part = assignments.assign_leads_by_filter(request).await?.into_inner().message().await?;
+                if part.and_then(|part| part.plan).expect("a plan").leads > 0 {
+                    found.push(lead_id);
+                }
+            }
+            return Ok(company.kinds(found.iter()));
+        }
+        "TransferLeads" => {
+            let mut found = Vec::new();
+            for kind in LEADS {
+                let lead_id = company.lead(kind, method).await.id;
+                let user_id = company.t.admin().get_lead(&lead_id).await?.assignee_id;
+                let user_id = if user_id.is_empty() { company.receiver.id.clone() } else { user_id };
+                let (filter, assignee_ids) = (format!("id = \"{lead_id}\""), vec![company.receiver.id.clone()]);
+                let request = TransferLeadsRequest { user_id, filter, assignee_ids, ..Default::default() };
+                let part = assignments.transfer_leads(request).await?.into_inner().message().await?;
+                if part.and_then(|part| part.plan).expect("a plan").leads > 0 {
+                    found.push(lead_id);
+                }
+            }
+            return Ok(company.kinds(found.iter()));
         }
         "ListAssignableLeads" => {
             let request = ListAssignableLeadsRequest { page_size: 1000, ..ListAssignableLeadsRequest::default() };

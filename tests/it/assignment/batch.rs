@@ -2,34 +2,16 @@
 
 use futures::future::join_all;
 use leadward::proto::{
-    AccessLevel, AssignLeadRequest, AssignmentOutcome, AssignmentResult, BatchAssignLeadsRequest, Desk, ErrorReason,
-    GrantMode, ImportRow, Lead, LeadAction, LeadHistoryKind, LeadState, ListAssignedLeadsRequest,
-    ListPermissionChangesRequest, Profile, RevocationPolicy, Role, User,
+    AssignLeadRequest, AssignmentOutcome, AssignmentResult, BatchAssignLeadsRequest, Desk, ErrorReason, GrantMode,
+    ImportRow, Lead, LeadAction, LeadHistoryKind, LeadState, ListAssignedLeadsRequest, ListPermissionChangesRequest,
+    RevocationPolicy, User,
 };
 use uuid::Uuid;
 
+use super::{all_told, who_takes};
 use crate::support::{
-    Caller, TestServer, every_action, fact, faults, groups_permission, item_status, named, on_both_databases, profile,
-    reason, refused, seconds,
+    Caller, TestServer, fact, faults, groups_permission, item_status, named, on_both_databases, refused, seconds,
 };
-
-/// In short: to whom, or why not.
-fn told(outcome: &AssignmentOutcome, users: &[&Caller]) -> String {
-    let name = || users.iter().find(|user| user.id == outcome.assignee_id).expect("one of them").name.clone();
-    match (outcome.result(), &outcome.error) {
-        (AssignmentResult::Assigned, None) => name(),
-        (AssignmentResult::Unchanged, None) => format!("{} already", name()),
-        (AssignmentResult::Refused, Some(error)) => {
-            assert!(outcome.assignee_id.is_empty() && outcome.etag.is_empty(), "{outcome:?}");
-            reason(&item_status(error))
-        }
-        _ => panic!("neither done nor refused: {outcome:?}"),
-    }
-}
-
-fn all_told(outcomes: &[AssignmentOutcome], users: &[&Caller]) -> Vec<String> {
-    outcomes.iter().map(|outcome| told(outcome, users)).collect()
-}
 
 async fn leads(t: &TestServer, count: usize) -> Vec<Lead> {
     let mut leads = Vec::new();
@@ -53,17 +35,6 @@ fn request(leads: &[Lead], to: &[&Caller]) -> BatchAssignLeadsRequest {
 
 async fn deal(caller: &Caller, request: BatchAssignLeadsRequest) -> Vec<AssignmentOutcome> {
     caller.assignments().batch_assign_leads(request).await.unwrap().into_inner().outcomes
-}
-
-/// An agent who takes so many leads and no more.
-async fn who_takes(t: &TestServer, name: &str, most: i32) -> Caller {
-    let small = Profile {
-        permissions: every_action(AccessLevel::Individual),
-        max_open_leads: Some(most),
-        ..profile(&format!("takes {most}"), Role::Agent)
-    };
-    t.create_profile(small).await;
-    t.user(name, &format!("takes {most}")).await
 }
 
 async fn open_leads(user: &Caller) -> usize {

@@ -39,7 +39,7 @@ async fn undo_or(caller: &Caller, batch_id: &str, validate_only: bool) -> Result
     Ok(outcomes)
 }
 
-async fn undo(caller: &Caller, batch_id: &str) -> Vec<UndoOutcome> {
+pub(super) async fn undo(caller: &Caller, batch_id: &str) -> Vec<UndoOutcome> {
     undo_or(caller, batch_id, false).await.unwrap()
 }
 

@@ -60,6 +60,7 @@ fn code_of(reason: ErrorReason) -> Code {
         ErrorReason::InvalidArgument
         | ErrorReason::InvalidPageToken
         | ErrorReason::InvalidResumeToken
+        | ErrorReason::InvalidPlanToken
         | ErrorReason::RequestIdReused => Code::InvalidArgument,
         ErrorReason::LeadState
         | ErrorReason::IneligibleAssignee
@@ -74,7 +75,9 @@ fn code_of(reason: ErrorReason) -> Code {
         ErrorReason::DuplicateLead | ErrorReason::DuplicateResource | ErrorReason::PaymentIdReused => {
             Code::AlreadyExists
         }
-        ErrorReason::StaleEtag | ErrorReason::BatchRefused | ErrorReason::ClaimLost => Code::Aborted,
+        ErrorReason::StaleEtag | ErrorReason::BatchRefused | ErrorReason::ClaimLost | ErrorReason::PlanChanged => {
+            Code::Aborted
+        }
         ErrorReason::SlowReader => Code::ResourceExhausted,
         ErrorReason::Unavailable => Code::Unavailable,
         ErrorReason::Unimplemented => Code::Unimplemented,

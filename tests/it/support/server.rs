@@ -7,7 +7,7 @@ use leadward::{
     access::Engine,
     proto::{
         AddGroupMembersRequest, CreateApiTokenRequest, CreateGroupRequest, CreateProfileRequest, CreateUserRequest,
-        Group, Lead, ListProfilesRequest, Profile, UpdateUserRequest, User, WhoAmIRequest,
+        DeactivateUserRequest, Group, Lead, ListProfilesRequest, Profile, UpdateUserRequest, User, WhoAmIRequest,
     },
     server::{ServeConfig, Server},
 };
@@ -150,6 +150,12 @@ impl TestServer {
     pub async fn update_user(&self, user: User) -> User {
         let request = UpdateUserRequest { user: Some(user), ..Default::default() };
         self.admin.directory().update_user(request).await.unwrap().into_inner().user.unwrap()
+    }
+
+    /// Refuses a user everywhere.
+    pub async fn deactivate(&self, user: &Caller) {
+        let request = DeactivateUserRequest { user_id: user.id.clone(), ..Default::default() };
+        self.admin.directory().deactivate_user(request).await.unwrap();
     }
 
     /// Another token of a user.

@@ -1,0 +1,103 @@
+//! Leads that were given away for some time go back, as was said when they were: whoever did that needn't be there any more.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
+
+use super::{
+    eligibility::Candidate,
+    handover::{Handover, hand_over},
+};
+use crate::{
+    access::scope::{Assign, LeadScope},
+    domain::Result,
+    model::{
+        assignment::Replaced,
+        ids::{AssignmentId, BatchId, LeadId, UserId},
+        lead::{Lead, LeadState},
+    },
+    store::{
+        Store, Tx, assignments,
+        leads::{self, Locked, Reached},
+        returns, settings,
+    },
+};
+
+/// How many leads go back at once.
+const PART: u64 = 1_000;
+/// How long a lead waits that can't go back, as where its former assignee is full or deactivated.
+const AGAIN: Duration = Duration::from_secs(60 * 60);
+/// After so long a lead stays where it is.
+const AT_LAST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Gives back what is due.
+///
+/// # Errors
+/// The database's.
+pub async fn give_back(store: &Store) -> Result<()> {
+    for batch in returns::due(store).await? {
+        let mut at = Place { batch, after: None, left: 0 };
+        while let Some(next) = store.write(at, |tx, at| async move { part(&tx, *at).await }).await? {
+            at = next;
+        }
+    }
+    Ok(())
+}
+
+/// How far a batch has been gone through.
+#[derive(Clone, Copy)]
+struct Place {
+    batch: BatchId,
+    after: Option<AssignmentId>,
+    /// How many leads couldn't go back.
+    left: usize,
+}
+
+/// Gives a part of a batch back; none after the last.
+async fn part(tx: &Tx, at: Place) -> Result<Option<Place>> {
+    let Some(order) = returns::lock(tx, at.batch).await? else { return Ok(None) };
+    let mut given = assignments::of_batch(tx, at.batch, at.after, PART + 1).await?;
+    let more = given.len() as u64 > PART;
+    given.truncate(PART as usize);
+    let ids: Vec<LeadId> = given.iter().map(|given| given.lead_id).collect();
+    let every_lead = LeadScope::service("leads go back as was said when they were given away");
+    let reached = leads::lock_many(tx, &every_lead, &every_lead, &ids).await?;
+    let settings = settings::get(tx).await?;
+    let owners: BTreeSet<UserId> = given.iter().filter_map(|given| given.before.assignee_id).collect();
+    let mut owners = Candidate::lock(tx, &owners).await?;
+    let (mut back, mut done) = (Vec::new(), Vec::new());
+    for given in &given {
+        let lead = still_given(&reached, given);
+        let owner = given.before.assignee_id.and_then(|owner| owners.get_mut(&owner));
+        if let (Some(lead), Some(owner)) = (lead, owner) {
+            if owner.may_take(lead.lead(), &settings).is_err() {
+                continue;
+            }
+            owner.takes();
+            back.push(Handover { lead, to: Some(owner.user_id()) });
+        }
+        done.push(given.id);
+    }
+    hand_over(tx, order.actor, &back, settings.revocation_policy(), None).await?;
+    assignments::forget(tx, &done).await?;
+    let left = at.left + given.len() - done.len();
+    if more {
+        return Ok(Some(Place { after: given.last().map(|given| given.id), left, ..at }));
+    }
+    if left == 0 || tx.now() > order.return_time + AT_LAST {
+        returns::end(tx, at.batch).await?;
+    } else {
+        tracing::warn!(batch = %at.batch, left, "leads can't go back to their former assignee yet");
+        returns::put_off(tx, at.batch, tx.now() + AGAIN).await?;
+    }
+    Ok(None)
+}
+
+/// The lead, where nobody has given it to anybody since, and the work on it goes on.
+fn still_given<'a>(reached: &'a HashMap<LeadId, Reached<Assign>>, given: &Replaced) -> Option<&'a Locked<Assign>> {
+    let Some(Reached::Covered(locked)) = reached.get(&given.lead_id) else { return None };
+    let Lead { assignee_id, assigned, state, .. } = locked.lead();
+    let to = assignee_id.zip(assigned.map(|(_, at)| at));
+    (to == given.to && *state == LeadState::Active).then_some(&**locked)
+}
