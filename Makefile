@@ -1,4 +1,4 @@
-.PHONY: test tools fmt fuzz bench-access bench-import bench-lists
+.PHONY: test tools fmt fuzz bench-access bench-assign bench-import bench-lists
 
 # Installs what is missing, then runs everything: format, lints, protos, tests on SQLite and on a private PostgreSQL.
 test:
@@ -19,6 +19,10 @@ fuzz:
 # What authentication, scopes and the fence cost, with the cache and the fence on and off.
 bench-access:
 	cargo bench --locked --bench access
+
+# Leads given away by a filter, beside the bare statements; LEADWARD_LEADS says how many.
+bench-assign:
+	cargo bench --locked --bench assign
 
 # Imports and exports beside the fastest that each database can do by itself; LEADWARD_ROWS says how many rows.
 bench-import:

@@ -7,6 +7,7 @@ mod m20261122_000003_life;
 mod m20261122_000004_queries;
 mod m20261122_000005_assignments;
 mod m20261122_000006_returns;
+mod m20261122_000007_distribution;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000004_queries::Migration),
             Box::new(m20261122_000005_assignments::Migration),
             Box::new(m20261122_000006_returns::Migration),
+            Box::new(m20261122_000007_distribution::Migration),
         ]
     }
 }

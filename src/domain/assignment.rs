@@ -11,7 +11,7 @@ mod undo;
 
 use std::collections::BTreeSet;
 
-use self::handover::{Handover, hand_over};
+pub(super) use self::handover::{Handover, hand_over};
 pub use self::{
     agents::{Agent, Agents, assignable_agents},
     batch::{Batch, Deal, Dealt, OrderOutcome, Outcome, assign_customers, assign_many},
@@ -96,7 +96,7 @@ pub async fn assign(tx: &Tx, caller: &Caller, assignment: &Assignment) -> Result
         may_take_alone(tx, caller, assignee, &lead, &settings).await?;
     }
     let policy = assignment.policy.unwrap_or_else(|| settings.revocation_policy());
-    let handover = Handover { lead: &lead, to: assignment.assignee_id };
+    let handover = Handover { lead: &lead, to: assignment.assignee_id, why: None };
     let previous = hand_over(tx, caller.actor(), &[handover], policy, None).await?.remove(&lead.lead().id);
     let previous = previous.and_then(|done| done.previous);
     Ok(Assigned { lead: still_reached::<Assign>(tx, caller, lead.lead().id).await?, previous })

@@ -217,6 +217,7 @@ fn of_user(user: &User) -> Vec<Told> {
         state,
         profile_id,
         desk,
+        away_until: _,
         groups: _,
         create_time: _,
         update_time: _,

@@ -2,16 +2,19 @@
 
 mod batch;
 
+use std::collections::HashMap;
+
 use self::batch::{Batch, Waiting};
-use super::{Error, Result};
+use super::{Error, Result, distribution};
 use crate::{
     access::{
         Caller,
         policy::Reach,
-        scope::{Chosen, LeadScope},
+        scope::{Chosen, LeadScope, View},
     },
     model::{
         Time,
+        ids::LeadId,
         lead::{DuplicatePolicy, Duplicates, Lead, MatchKey, NewLead},
         permission::{Action, Capability},
     },
@@ -91,7 +94,10 @@ pub async fn register(tx: &Tx, caller: &Caller, lead: &NewLead, register_time: O
     let taken = batch.take(&row, &keys).await.map_err(seen_next_time)?;
     batch.flush().await.map_err(seen_next_time)?;
     batch.note_assigned().await?;
-    Ok(taken)
+    let mut taken = [Ok(taken)];
+    give_away(tx, caller, &mut taken).await?;
+    let [taken] = taken;
+    taken
 }
 
 fn alone(lead: NewLead) -> Row {
@@ -141,7 +147,30 @@ pub async fn take_in(tx: &Tx, caller: &Caller, rows: &[&Row], duplicates: &Dupli
     }
     before.write(tx).await.map_err(seen_next_time)?;
     batch.note_assigned().await?;
+    give_away(tx, caller, &mut answers).await?;
     Ok(answers)
+}
+
+/// New leads that are nobody's go to whom the rules say. Whoever loses sight of one by that is answered with it as they made it.
+async fn give_away(tx: &Tx, caller: &Caller, taken: &mut [Result<Intake>]) -> Result<()> {
+    let created =
+        || taken.iter().filter_map(|taken| if let Ok(Intake::Created(lead)) = taken { Some(lead) } else { None });
+    let nobodys: Vec<LeadId> = created().filter(|lead| lead.assignee_id.is_none()).map(|lead| lead.id).collect();
+    let given = distribution::distribute_new(tx, caller.actor(), &nobodys).await?;
+    if given.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<LeadId> = given.keys().copied().collect();
+    let seen = leads::get_many(tx, &caller.scope::<View>(), &ids).await?;
+    let mut seen: HashMap<LeadId, Lead> = seen.into_iter().map(|found| (found.lead().id, found.into_lead())).collect();
+    for taken in taken {
+        if let Ok(Intake::Created(lead)) = taken
+            && let Some(now) = seen.remove(&lead.id)
+        {
+            **lead = now;
+        }
+    }
+    Ok(())
 }
 
 fn whoever_may_see() -> LeadScope<Chosen> {

@@ -3,6 +3,7 @@
 use crate::{
     access::escalation::Escalation,
     model::{
+        distribution::Ineligible,
         ids::LeadId,
         lead::{LeadState, MatchKey},
         order::OrderStatus,
@@ -42,21 +43,8 @@ pub enum Resource {
     SavedView,
     /// A batch of assignments.
     AssignmentBatch,
-}
-
-/// Why an assignee can't take a lead.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Ineligible {
-    /// May not call at all.
-    UserDeactivated,
-    /// VIEW is NONE.
-    CannotView,
-    /// Has as many open leads as their profile allows.
-    OverCapacity,
-    /// Takes the other kind of leads.
-    WrongDesk,
-    /// Takes leads whose most recent order is partial, where they are given by themselves, and this one's isn't.
-    NoPartialOrder,
+    /// An assignment rule.
+    AssignmentRule,
 }
 
 /// Why access can't be revoked.
@@ -105,7 +93,7 @@ pub enum Error {
     #[error("the lead is {}", .0.word())]
     LeadState(LeadState),
     /// The assignee can't take it.
-    #[error("the user can't take this lead: {}", .0.text())]
+    #[error("the user can't take this lead: {}", ineligible_text(*.0))]
     Ineligible(Ineligible),
     /// The access can't be revoked.
     #[error("{}", .0.text())]
@@ -222,6 +210,7 @@ impl Resource {
             Self::Order => "order",
             Self::SavedView => "saved view",
             Self::AssignmentBatch => "batch of assignments",
+            Self::AssignmentRule => "assignment rule",
         }
     }
 
@@ -236,30 +225,19 @@ impl Resource {
             Self::Order => "leadward.v1.Order",
             Self::SavedView => "leadward.v1.SavedView",
             Self::AssignmentBatch => "leadward.v1.AssignmentBatch",
+            Self::AssignmentRule => "leadward.v1.AssignmentRule",
         }
     }
 }
 
-impl Ineligible {
-    /// How it is spoken of in metadata.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::UserDeactivated => "USER_DEACTIVATED",
-            Self::CannotView => "CANNOT_VIEW",
-            Self::OverCapacity => "OVER_CAPACITY",
-            Self::WrongDesk => "WRONG_DESK",
-            Self::NoPartialOrder => "NO_PARTIAL_ORDER",
-        }
-    }
-
-    const fn text(self) -> &'static str {
-        match self {
-            Self::UserDeactivated => "they are deactivated",
-            Self::CannotView => "they may not view leads",
-            Self::OverCapacity => "they have as many open leads as their profile allows",
-            Self::WrongDesk => "they are of the other desk",
-            Self::NoPartialOrder => "its most recent order is not partial, and they are there for those that are",
-        }
+fn ineligible_text(cause: Ineligible) -> &'static str {
+    match cause {
+        Ineligible::UserDeactivated => "they are deactivated",
+        Ineligible::CannotView => "they may not view leads",
+        Ineligible::OverCapacity => "they have as many open leads as their profile allows",
+        Ineligible::WrongDesk => "they are of the other desk",
+        Ineligible::NoPartialOrder => "its most recent order is not partial, and they are there for those that are",
+        Ineligible::Away => "they are away",
     }
 }
 

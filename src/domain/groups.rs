@@ -12,7 +12,7 @@ use crate::{
         permission::Capability,
         user::Group,
     },
-    store::{self, Store, Tx, groups, leads, principals, users},
+    store::{self, Store, Tx, groups, leads, principals, rules, users},
 };
 
 /// Makes a group without members.
@@ -63,6 +63,9 @@ pub async fn delete(tx: &Tx, caller: &Caller, id: GroupId, etag: Option<&str>) -
     }
     if groups::is_named(tx, id).await? {
         return Err(in_use("permissions"));
+    }
+    if rules::any_for_group(tx, id).await? {
+        return Err(in_use("assignment rules"));
     }
     audit::group_deleted(tx, &caller, &group, &members(tx, id).await?).await?;
     groups::delete(tx, id).await.map_err(|error| match error {

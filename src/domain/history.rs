@@ -24,7 +24,8 @@ use crate::{
     },
 };
 
-/// A page of a viewable lead's history: of some kinds, or none given of all. What is told of orders is for those who see all orders.
+/// A page of a viewable lead's history: of some kinds, or none given of all. What is told of orders is for those who see all orders, and
+/// why rules decided as they did for those who may read the directory.
 ///
 /// # Errors
 /// LEAD_NOT_FOUND.
@@ -35,12 +36,12 @@ pub async fn list(
     kinds: Vec<HistoryKind>,
     page: &Page,
 ) -> Result<Paged<HistoryEntry>> {
-    let hidden = hidden_from(caller);
+    let (hidden, decisions) = (hidden_from(caller), caller.require_directory().is_ok());
     store
         .snapshot((caller.scope::<View>(), kinds, *page), move |tx, args| async move {
             let (scope, kinds, page) = &*args;
             let lead = leads::get(&tx, scope, id).await?.ok_or(Error::LeadNotFound)?;
-            Ok(history::list(&tx, &lead, kinds, hidden, page).await?)
+            Ok(history::list(&tx, &lead, kinds, hidden, decisions, page).await?)
         })
         .await
 }
@@ -77,7 +78,7 @@ pub(super) async fn record(
     before: Option<&Lead>,
     after: &Lead,
 ) -> Result<()> {
-    let happening = Happening { lead_id: after.id, kind, changes: changes(before, after) };
+    let happening = Happening { lead_id: after.id, kind, changes: changes(before, after), decision: None };
     Ok(history::append(tx, caller.actor(), vec![happening]).await?)
 }
 
@@ -87,6 +88,7 @@ pub(super) async fn record_all(tx: &Tx, by: Actor, kind: HistoryKind, written: &
         lead_id: after.id,
         kind,
         changes: changes(Some(before), after),
+        decision: None,
     });
     let happened: Vec<Happening> = happened.collect();
     Ok(history::append(tx, by, happened).await?)

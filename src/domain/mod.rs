@@ -7,6 +7,7 @@ pub mod bootstrap;
 pub mod creation;
 pub mod deposits;
 pub mod directory;
+pub mod distribution;
 mod error;
 pub mod etag;
 pub mod groups;
@@ -28,4 +29,5 @@ pub mod tokens;
 pub mod tombstones;
 pub mod watch;
 
-pub use error::{Error, Ineligible, Resource, Result, Unrevocable, Violation};
+pub use crate::model::distribution::Ineligible;
+pub use error::{Error, Resource, Result, Unrevocable, Violation};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     Time,
+    distribution::Decision,
     ids::{HistoryId, LeadId, UserId},
     words,
 };
@@ -148,4 +149,6 @@ pub struct HistoryEntry {
     pub changes: Vec<Change>,
     /// What was done, where that changed nothing.
     pub activity: Option<Activity>,
+    /// Why the lead went to whom it went, where rules decided that.
+    pub decision: Option<Decision>,
 }

@@ -128,6 +128,10 @@ id!(
     PermissionChangeId
 );
 id!(
+    /// An assignment rule's.
+    RuleId
+);
+id!(
     /// A saved view's.
     SavedViewId
 );

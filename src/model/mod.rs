@@ -4,6 +4,7 @@ pub mod assignment;
 pub mod contact;
 pub mod count;
 pub mod deposit;
+pub mod distribution;
 pub mod history;
 pub mod ids;
 pub mod lead;

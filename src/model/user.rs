@@ -57,6 +57,8 @@ pub struct User {
     pub profile_id: ProfileId,
     /// Which leads they take; none: all.
     pub desk: Option<Desk>,
+    /// Until when rules give them no leads. Where that is past, they have come back.
+    pub away_until: Option<Time>,
     /// Whose member they are, by ID.
     pub groups: Vec<GroupId>,
     /// When they were made.
@@ -93,6 +95,8 @@ pub struct UserPatch {
     pub profile_id: Option<ProfileId>,
     /// Which leads they take; inner none: all.
     pub desk: Option<Option<Desk>>,
+    /// Until when rules give them no leads; inner none: they are there.
+    pub away_until: Option<Option<Time>>,
 }
 
 /// A named team.

@@ -1,13 +1,15 @@
 //! AssignmentService.
 
 mod batch;
+mod distribute;
 mod planned;
+mod rules;
 mod undo;
 
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, answer_fenced,
+    Api, answer, answer_fenced,
     convert::{self, Faults, etag},
 };
 use crate::{
@@ -15,7 +17,7 @@ use crate::{
     domain::{
         Result,
         assignment::{self, Agents, Assignment},
-        lead_access, leads, queries,
+        distribution, lead_access, leads, queries,
     },
     model::{
         ids::{LeadId, UserId},
@@ -70,6 +72,50 @@ impl AssignmentService for Api {
         request: Request<proto::TransferLeadsRequest>,
     ) -> Result<Response<Self::TransferLeadsStream>, Status> {
         planned::run(self, request).await
+    }
+
+    async fn create_assignment_rule(
+        &self,
+        request: Request<proto::CreateAssignmentRuleRequest>,
+    ) -> Result<Response<proto::CreateAssignmentRuleResponse>, Status> {
+        answer_fenced!(self, request, rules::create)
+    }
+
+    async fn update_assignment_rule(
+        &self,
+        request: Request<proto::UpdateAssignmentRuleRequest>,
+    ) -> Result<Response<proto::UpdateAssignmentRuleResponse>, Status> {
+        answer_fenced!(self, request, rules::update)
+    }
+
+    async fn list_assignment_rules(
+        &self,
+        request: Request<proto::ListAssignmentRulesRequest>,
+    ) -> Result<Response<proto::ListAssignmentRulesResponse>, Status> {
+        answer!(self, request, rules::list)
+    }
+
+    async fn delete_assignment_rule(
+        &self,
+        request: Request<proto::DeleteAssignmentRuleRequest>,
+    ) -> Result<Response<proto::DeleteAssignmentRuleResponse>, Status> {
+        answer_fenced!(self, request, rules::delete)
+    }
+
+    type DistributeLeadsStream = distribute::Parts;
+
+    async fn distribute_leads(
+        &self,
+        request: Request<proto::DistributeLeadsRequest>,
+    ) -> Result<Response<distribute::Parts>, Status> {
+        distribute::run(self, request).await
+    }
+
+    async fn list_unplaced_leads(
+        &self,
+        request: Request<proto::ListUnplacedLeadsRequest>,
+    ) -> Result<Response<proto::ListUnplacedLeadsResponse>, Status> {
+        answer_fenced!(self, request, list_unplaced)
     }
 
     type UndoAssignmentStream = undo::Parts;
@@ -264,6 +310,22 @@ async fn list_assignable(
     let sent = |lead| mask.of(convert::lead(lead));
     let (leads, next_page_token) = pages.fill_slice(sliced, |lead| order.place(lead), sent)?;
     Ok(proto::ListAssignableLeadsResponse { leads, next_page_token })
+}
+
+async fn list_unplaced(
+    api: &Api,
+    caller: &Caller,
+    mut request: proto::ListUnplacedLeadsRequest,
+) -> Result<proto::ListUnplacedLeadsResponse> {
+    let mut faults = Faults::default();
+    let mask = faults.read_mask(request.read_mask.take());
+    let paging = faults.paging(&mut request);
+    faults.unless(Some(()))?;
+    let (page, pages) = api.page(caller, &paging)?;
+    let paged = distribution::unplaced(&api.store, caller, &page).await?;
+    let sent = |unplaced| convert::unplaced(unplaced, |lead| mask.of(lead));
+    let (leads, next_page_token) = pages.fill(paged, |unplaced| unplaced.lead.id.uuid(), sent)?;
+    Ok(proto::ListUnplacedLeadsResponse { leads, next_page_token })
 }
 
 async fn list_agents(

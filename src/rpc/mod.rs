@@ -138,6 +138,8 @@ listing! {
     "ListAssignedLeads" = proto::ListAssignedLeadsRequest,
     "ListAssignableLeads" = proto::ListAssignableLeadsRequest,
     "ListAssignableAgents" = proto::ListAssignableAgentsRequest,
+    "ListAssignmentRules" = proto::ListAssignmentRulesRequest,
+    "ListUnplacedLeads" = proto::ListUnplacedLeadsRequest,
     "ListLeadAccess" = proto::ListLeadAccessRequest,
     "ListUsers" = proto::ListUsersRequest,
     "ListGroups" = proto::ListGroupsRequest,

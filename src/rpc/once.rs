@@ -203,6 +203,10 @@ changes! {
         withholds |answer| answer.outcomes.iter_mut().filter_map(|of_order| of_order.outcome.as_mut()).collect(), named false;
     AssignLeadsByFilter: AssignLeadsByFilterRequest => AssignLeadsByFilterResponse;
     TransferLeads: TransferLeadsRequest => TransferLeadsResponse;
+    CreateAssignmentRule: CreateAssignmentRuleRequest => CreateAssignmentRuleResponse;
+    UpdateAssignmentRule: UpdateAssignmentRuleRequest => UpdateAssignmentRuleResponse;
+    DeleteAssignmentRule: DeleteAssignmentRuleRequest => DeleteAssignmentRuleResponse;
+    DistributeLeads: DistributeLeadsRequest => DistributeLeadsResponse;
     UnassignLead: UnassignLeadRequest => UnassignLeadResponse about lead.id;
     ResolveLead: ResolveLeadRequest => ResolveLeadResponse about lead.id;
     GrantLeadAccess: GrantLeadAccessRequest => GrantLeadAccessResponse;

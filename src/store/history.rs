@@ -9,6 +9,7 @@ use sea_orm::{
 use super::{
     Db, Error, Result, Tx,
     bulk::{Insert, Rows},
+    decisions,
     entity::lead_history::{ActiveModel, Column, Entity, Model},
     leads::{Found, Locked},
     micros, micros_of, time, times,
@@ -16,6 +17,7 @@ use super::{
 use crate::{
     access::scope::{Edit, View},
     model::{
+        distribution::Decision,
         history::{Activity, CallOutcome, Change, HistoryEntry, HistoryKind},
         ids::{HistoryId, LeadId, UserId},
         page::{Page, Paged},
@@ -32,6 +34,8 @@ pub struct Happening {
     pub kind: HistoryKind,
     /// What changed.
     pub changes: Vec<Change>,
+    /// Why, where rules decided.
+    pub decision: Option<Decision>,
 }
 
 /// What one actor did to several leads, gathered to be appended at once.
@@ -52,8 +56,8 @@ impl Entries {
     /// # Errors
     /// Only a bug's.
     pub fn add(&mut self, tx: &Tx, happening: Happening) -> Result<()> {
-        let Happening { lead_id, kind, changes } = happening;
-        self.rows.add(row(&HistoryEntry { changes, ..entry(tx, self.actor, lead_id, kind) })?)
+        let Happening { lead_id, kind, changes, decision } = happening;
+        self.rows.add(row(&HistoryEntry { changes, decision, ..entry(tx, self.actor, lead_id, kind) })?)
     }
 
     /// Makes the INSERT that appends them.
@@ -95,7 +99,8 @@ pub async fn append_activity(
     Ok(entry)
 }
 
-/// A page of a viewable lead's history, newest first: of some kinds, or none given of all, but not of the hidden ones.
+/// A page of a viewable lead's history, newest first: of some kinds, or none given of all, but not of the hidden ones; with why rules decided
+/// as they did, or without.
 ///
 /// # Errors
 /// The database's.
@@ -104,6 +109,7 @@ pub async fn list(
     lead: &Found<View>,
     kinds: &[HistoryKind],
     hidden: &[HistoryKind],
+    with_decisions: bool,
     page: &Page,
 ) -> Result<Paged<HistoryEntry>> {
     let words = |kinds: &[HistoryKind]| -> Vec<&'static str> { kinds.iter().map(|kind| kind.word()).collect() };
@@ -119,7 +125,11 @@ pub async fn list(
         .limit(u64::from(page.size) + 1)
         .all(&db.conn().0)
         .await?;
-    let entries = rows.into_iter().map(read).collect::<Result<Vec<_>>>()?;
+    let entry = |mut row: Model| {
+        let decision = row.decision.take().filter(|_| with_decisions).as_deref().map(decisions::read).transpose()?;
+        Ok(HistoryEntry { decision, ..read(row)? })
+    };
+    let entries = rows.into_iter().map(entry).collect::<Result<Vec<_>>>()?;
     Ok(page.cut(entries, |entry| entry.id.uuid()))
 }
 
@@ -133,11 +143,12 @@ fn entry(tx: &Tx, actor: Actor, lead_id: LeadId, kind: HistoryKind) -> HistoryEn
         on_behalf_of: actor.on_behalf_of,
         changes: Vec::new(),
         activity: None,
+        decision: None,
     }
 }
 
 pub(super) fn row(entry: &HistoryEntry) -> Result<ActiveModel> {
-    let HistoryEntry { id, lead_id, kind, time, actor_id, on_behalf_of, changes, activity } = entry;
+    let HistoryEntry { id, lead_id, kind, time, actor_id, on_behalf_of, changes, activity, decision } = entry;
     let activity = activity.as_ref().map(|activity| serde_json::to_string(&Stored::of(activity))).transpose();
     Ok(ActiveModel {
         id: Set(id.uuid()),
@@ -148,11 +159,13 @@ pub(super) fn row(entry: &HistoryEntry) -> Result<ActiveModel> {
         on_behalf_of: Set(on_behalf_of.map(UserId::uuid)),
         changes: Set(serde_json::to_string(changes).map_err(|_| Error::Corrupt("history entry"))?),
         activity: Set(activity.map_err(|_| Error::Corrupt("activity"))?),
+        decision: Set(decision.as_ref().map(decisions::text).transpose()?),
     })
 }
 
+/// An entry without why rules decided as they did, which few may know.
 pub(super) fn read(row: Model) -> Result<HistoryEntry> {
-    let Model { id, lead_id, kind, time: at, actor_id, on_behalf_of, changes, activity } = row;
+    let Model { id, lead_id, kind, time: at, actor_id, on_behalf_of, changes, activity, decision: _ } = row;
     let activity = activity.map(|text| serde_json::from_str(&text).map_err(|_| Error::Corrupt("activity")));
     Ok(HistoryEntry {
         id: id.into(),
@@ -163,6 +176,7 @@ pub(super) fn read(row: Model) -> Result<HistoryEntry> {
         on_behalf_of: on_behalf_of.map(UserId::from),
         changes: serde_json::from_str(&changes).map_err(|_| Error::Corrupt("history entry"))?,
         activity: activity.transpose()?.map(Stored::read).transpose()?,
+        decision: None,
     })
 }
 

@@ -7,7 +7,13 @@ mod rank;
 #[cfg(test)]
 mod tests;
 
-use sea_orm::{Condition, ConnectionTrait, FromQueryResult, Iterable, sea_query::Query};
+use std::collections::HashSet;
+
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, QueryFilter, QuerySelect,
+    sea_query::Query,
+};
+use uuid::Uuid;
 
 pub use self::counts::count;
 use self::{
@@ -18,12 +24,15 @@ use super::{
     Db, Result,
     entity::lead,
     fence,
+    lead_filter::Filters,
     leads::{self, Row},
     planned::planned,
+    visible,
 };
 use crate::{
     access::scope::LeadScope,
     model::{
+        ids::LeadId,
         lead::{Lead, LeadState},
         permission::OrderVisibility,
     },
@@ -77,4 +86,32 @@ pub async fn list<A>(
     let rows = found.into_iter().map(Row::read).collect::<Result<Vec<Lead>>>()?;
     let next = if more { rows.last().map(|lead| order.place(lead)) } else { None };
     Ok(Sliced { rows, next })
+}
+
+/// Those of some leads that the scope covers and that pass a filter, for whoever sees so many orders.
+///
+/// # Errors
+/// The database's.
+pub async fn passing<A>(
+    db: &impl Db,
+    scope: &LeadScope<A>,
+    ids: &[LeadId],
+    filter: &Filter,
+    orders: OrderVisibility,
+) -> Result<HashSet<LeadId>> {
+    let conn = db.conn().0;
+    let backend = conn.get_database_backend();
+    let filters = Filters { orders, backend, by_index: false, by_lead: true };
+    let passing: Vec<Uuid> = lead::Entity::find()
+        .select_only()
+        .column(lead::Column::Id)
+        .filter(lead::Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .filter(visible::covers(scope, backend))
+        .filter(filters.passes(filter))
+        .filter(fence::holds(scope.fence(), backend))
+        .into_tuple()
+        .all(&conn)
+        .await?;
+    let passing = fence::believed(db, scope.fence(), passing).await?;
+    Ok(passing.into_iter().map(LeadId::from).collect())
 }

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    sea_query::{Expr, ExprTrait, LockType},
+    sea_query::{CaseStatement, Expr, ExprTrait, LockType},
 };
 use uuid::Uuid;
 
 use super::{
     Db, Error, Result, Tx,
     entity::{group_member, profile, user},
-    key, micros, permissions, time,
+    key, micros, permissions, time, times,
 };
 use crate::model::{
     Time,
@@ -89,6 +89,7 @@ pub async fn insert(tx: &Tx, new: &NewUser) -> Result<UserId> {
         permissions_version: Set(1),
         rights_version: Set(1),
         last_assign_time: Set(None),
+        away_until: Set(None),
     };
     user::Entity::insert(row).exec_without_returning(&tx.conn().0).await?;
     Ok(id)
@@ -99,7 +100,7 @@ pub async fn insert(tx: &Tx, new: &NewUser) -> Result<UserId> {
 /// # Errors
 /// [`Error::Unique`] for an e-mail that is taken; or the database's.
 pub async fn update(tx: &Tx, id: UserId, patch: &UserPatch) -> Result<()> {
-    let UserPatch { name, email, profile_id, desk } = patch;
+    let UserPatch { name, email, profile_id, desk, away_until } = patch;
     let mut row = user::ActiveModel { ..Default::default() };
     if let Some(name) = name {
         row.name = Set(name.clone());
@@ -113,6 +114,9 @@ pub async fn update(tx: &Tx, id: UserId, patch: &UserPatch) -> Result<()> {
     }
     if let Some(desk) = desk {
         row.desk = Set(desk.map(|desk| desk.word().to_owned()));
+    }
+    if let Some(until) = away_until {
+        row.away_until = Set(until.map(micros));
     }
     touch(tx, id, row).await
 }
@@ -208,6 +212,65 @@ pub async fn note_assigned(tx: &Tx, ids: &BTreeSet<UserId>) -> Result<()> {
     Ok(())
 }
 
+/// When users were last given a lead, by whomever; whoever is said to be earlier than that stays so.
+///
+/// # Errors
+/// The database's.
+pub async fn note_turns(tx: &Tx, turns: &BTreeMap<UserId, Time>) -> Result<()> {
+    if turns.is_empty() {
+        return Ok(());
+    }
+    let turn = |case: CaseStatement, (id, at): (&UserId, &Time)| case.case(user::Column::Id.eq(id.uuid()), micros(*at));
+    let at = turns.iter().fold(CaseStatement::new(), turn);
+    user::Entity::update_many()
+        .col_expr(user::Column::LastAssignTime, at.into())
+        .filter(user::Column::Id.is_in(turns.keys().map(|id| id.uuid())))
+        .exec(&tx.conn().0)
+        .await?;
+    Ok(())
+}
+
+/// Somebody's part in the distribution of leads.
+#[derive(Clone, Copy, Debug)]
+pub struct Availability {
+    /// When they were last given a lead.
+    pub last_assign_time: Option<Time>,
+    /// Until when they are away, or were.
+    pub away_until: Option<Time>,
+}
+
+/// When some users were last given a lead, and until when they are away.
+///
+/// # Errors
+/// The database's.
+pub async fn availability(db: &impl Db, ids: &BTreeSet<UserId>) -> Result<HashMap<UserId, Availability>> {
+    let rows: Vec<(Uuid, Option<i64>, Option<i64>)> = user::Entity::find()
+        .select_only()
+        .columns([user::Column::Id, user::Column::LastAssignTime, user::Column::AwayUntil])
+        .filter(user::Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .into_tuple()
+        .all(&db.conn().0)
+        .await?;
+    let read = |(id, last, away): (Uuid, Option<i64>, Option<i64>)| {
+        Ok((id.into(), Availability { last_assign_time: times(last)?, away_until: times(away)? }))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// Users who were away have as much to do as the others again.
+///
+/// # Errors
+/// The database's.
+pub async fn caught_up(tx: &Tx, ids: &BTreeSet<UserId>) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let back = user::ActiveModel { away_until: Set(None), ..Default::default() };
+    let these = user::Column::Id.is_in(ids.iter().map(|id| id.uuid()));
+    user::Entity::update_many().set(back).filter(these).exec(&tx.conn().0).await?;
+    Ok(())
+}
+
 /// When some users were last given a lead; who never was is left out.
 ///
 /// # Errors
@@ -262,6 +325,7 @@ async fn read(db: &impl Db, rows: Vec<user::Model>) -> Result<Vec<User>> {
                 permissions_version: _,
                 rights_version: _,
                 last_assign_time: _,
+                away_until,
             } = row;
             Ok(User {
                 id: id.into(),
@@ -271,6 +335,7 @@ async fn read(db: &impl Db, rows: Vec<user::Model>) -> Result<Vec<User>> {
                 state: UserState::from_word(&state).ok_or(Error::Corrupt("user state"))?,
                 profile_id: ProfileId::from(profile_id),
                 desk: desk.map(|word| Desk::from_word(&word).ok_or(Error::Corrupt("desk"))).transpose()?,
+                away_until: times(away_until)?,
                 groups: groups.remove(&id).unwrap_or_default(),
                 create_time: time(create_time).ok_or(Error::Corrupt("time"))?,
                 update_time: time(update_time).ok_or(Error::Corrupt("time"))?,

@@ -10,13 +10,15 @@ use std::collections::BTreeSet;
 
 use leadward::proto::{
     AccessCheck, AccessLevel, AssignLeadRequest, AssignLeadsByFilterRequest, AssignOrderCustomersRequest,
-    BatchAssignLeadsRequest, BatchCheckAccessRequest, BatchGetLeadsRequest, Capability, CheckAccessRequest,
-    ClaimLeadRequest, CreateProfileRequest, DeleteProfileRequest, ErrorReason, ExplainAccessRequest,
+    AssignmentRule, BatchAssignLeadsRequest, BatchCheckAccessRequest, BatchGetLeadsRequest, Capability,
+    CheckAccessRequest, ClaimLeadRequest, CreateAssignmentRuleRequest, CreateProfileRequest,
+    DeleteAssignmentRuleRequest, DeleteProfileRequest, DistributeLeadsRequest, ErrorReason, ExplainAccessRequest,
     GetEffectivePermissionsRequest, GetProfileRequest, GetUserPermissionsRequest, GrantLeadAccessRequest,
     ImportOutcome, ImportRow, LeadAction, ListAssignableAgentsRequest, ListAssignableLeadsRequest,
-    ListAssignedLeadsRequest, ListLeadAccessRequest, ListPermissionChangesRequest, ListProfilesRequest, Permission,
-    PermissionChangeKind, Profile, ResolveLeadRequest, RevocationPolicy, RevokeLeadAccessRequest, Role, Settings,
-    TransferLeadsRequest, UnassignLeadRequest, UndoAssignmentRequest, UpdateProfileRequest, UpdateSettingsRequest,
+    ListAssignedLeadsRequest, ListAssignmentRulesRequest, ListLeadAccessRequest, ListPermissionChangesRequest,
+    ListProfilesRequest, ListUnplacedLeadsRequest, Permission, PermissionChangeKind, Profile, ResolveLeadRequest,
+    RevocationPolicy, RevokeLeadAccessRequest, Role, Settings, TransferLeadsRequest, UnassignLeadRequest,
+    UndoAssignmentRequest, UpdateAssignmentRuleRequest, UpdateProfileRequest, UpdateSettingsRequest,
     UpdateUserPermissionsRequest,
 };
 use prost_types::FieldMask;
@@ -358,6 +360,20 @@ async fn ask_about_assignments(admin: &Caller, table: &mut Table) {
     };
     let fields = ["user_id", "filter", "assignee_ids", "return_time", "revocation_policy", "request_id"];
     table.expect("transfer_leads", client.transfer_leads(request).await.map(drop), &fields);
+    let request = CreateAssignmentRuleRequest { request_id: x(), ..Default::default() };
+    bad!(table, client, create_assignment_rule, request, ["rule.name", "rule.strategy", "rule.targets", "request_id"]);
+    let rule = Some(AssignmentRule { id: x(), strategy: UNKNOWN, ..AssignmentRule::default() });
+    let request = UpdateAssignmentRuleRequest { rule, request_id: x(), update_mask: mask("nickname") };
+    bad!(table, client, update_assignment_rule, request, ["rule.id", "update_mask", "request_id"]);
+    let request = ListAssignmentRulesRequest { page_size: -1, ..Default::default() };
+    bad!(table, client, list_assignment_rules, request, ["page_size"]);
+    let request = DeleteAssignmentRuleRequest { rule_id: x(), request_id: x(), ..Default::default() };
+    bad!(table, client, delete_assignment_rule, request, ["rule_id", "request_id"]);
+    let request =
+        DistributeLeadsRequest { filter: "NOT".to_owned(), rule_id: x(), request_id: x(), ..Default::default() };
+    bad!(table, client, distribute_leads, request, ["filter", "rule_id", "request_id"]);
+    let request = ListUnplacedLeadsRequest { page_size: -1, read_mask: mask("nickname"), ..Default::default() };
+    bad!(table, client, list_unplaced_leads, request, ["page_size", "read_mask.paths[0]"]);
     let request = UndoAssignmentRequest { batch_id: x(), validate_only: true };
     bad!(table, client, undo_assignment, request, ["batch_id"]);
     let keep_duration = Some(seconds(-5));

@@ -10,6 +10,7 @@ mod assignment;
 mod bad_input;
 mod demo_fill;
 mod directory;
+mod distribution;
 mod export;
 mod export_command;
 mod import;

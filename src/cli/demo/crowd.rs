@@ -100,6 +100,7 @@ impl Crowd {
             state: UserState::Active,
             profile_id: self.base.agents,
             desk: None,
+            away_until: None,
             groups: group.into_iter().collect(),
             create_time: time(START),
             update_time: time(START),

@@ -167,7 +167,7 @@ pub(super) async fn hand_out(
     let dealt: Vec<(LeadId, Result<Card<'_>>)> = dealt.collect();
     let cards = dealt.iter().filter_map(|(_, dealt)| dealt.as_ref().ok());
     let handovers = cards.filter(|card| card.turn.changes);
-    let handovers = handovers.map(|card| Handover { lead: card.lead, to: Some(card.turn.to) });
+    let handovers = handovers.map(|card| Handover { lead: card.lead, to: Some(card.turn.to), why: None });
     let mut done = hand_over(tx, caller.actor(), &handovers.collect::<Vec<_>>(), policy, batch).await?;
     let outcome = |(lead_id, dealt): (LeadId, Result<Card<'_>>)| {
         let told = dealt.map(|Card { lead, turn }| {

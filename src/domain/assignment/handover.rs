@@ -8,6 +8,7 @@ use crate::{
     model::{
         Time,
         assignment::{Replaced, ReplacedRow, Worked},
+        distribution::Decision,
         history::HistoryKind,
         ids::{AssignmentId, BatchId, EntryId, LeadId, UserId},
         lead::Lead,
@@ -17,7 +18,8 @@ use crate::{
         user::Actor,
     },
     store::{
-        Tx, assignments,
+        self, Tx, assignments,
+        history::Happening,
         lead_access::{self, RowChange},
         leads::{self, Locked, Written},
         principals, users,
@@ -26,16 +28,18 @@ use crate::{
 
 /// A lead that goes to another user than it is assigned to, or to nobody.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Handover<'a> {
-    pub(super) lead: &'a Locked<Assign>,
-    pub(super) to: Option<UserId>,
+pub(in crate::domain) struct Handover<'a> {
+    pub(in crate::domain) lead: &'a Locked<Assign>,
+    pub(in crate::domain) to: Option<UserId>,
+    /// Where rules have decided it, why.
+    pub(in crate::domain) why: Option<&'a Decision>,
 }
 
 /// What became of it.
 #[derive(Clone, Debug)]
-pub(super) struct HandedOver {
-    pub(super) after: Lead,
-    pub(super) previous: Option<Previous>,
+pub(in crate::domain) struct HandedOver {
+    pub(in crate::domain) after: Lead,
+    pub(in crate::domain) previous: Option<Previous>,
 }
 
 /// What happened to a previous assignee.
@@ -56,7 +60,7 @@ pub struct Previous {
 ///
 /// # Errors
 /// The database's.
-pub(super) async fn hand_over(
+pub(in crate::domain) async fn hand_over(
     tx: &Tx,
     by: Actor,
     handovers: &[Handover<'_>],
@@ -112,23 +116,32 @@ async fn given(tx: &Tx, handovers: &[Handover<'_>]) -> Result<Given> {
 
 async fn assign(tx: &Tx, by: Actor, handovers: &[Handover<'_>]) -> Result<HashMap<LeadId, Lead>> {
     let mut by_target: BTreeMap<Option<UserId>, Vec<&Locked<Assign>>> = BTreeMap::new();
-    for Handover { lead, to } in handovers {
+    for Handover { lead, to, .. } in handovers {
         by_target.entry(*to).or_default().push(lead);
     }
     let mut written = Vec::with_capacity(handovers.len());
     for (to, leads) in by_target {
         written.extend(leads::set_assignee(tx, &leads, to, by.user()).await?);
     }
-    record(tx, by, &written).await?;
+    let why = handovers.iter().filter_map(|handover| Some((handover.lead.lead().id, handover.why?)));
+    record(tx, by, &written, &why.collect()).await?;
     Ok(written.into_iter().map(|written| (written.after.id, written.after)).collect())
 }
 
-/// Says in the histories of leads whose they are now.
-pub(super) async fn record(tx: &Tx, by: Actor, written: &[Written<'_>]) -> Result<()> {
-    let (given, taken): (Vec<Written<'_>>, Vec<Written<'_>>) =
-        written.iter().cloned().partition(|written| written.after.assignee_id.is_some());
-    history::record_all(tx, by, HistoryKind::Assigned, &given).await?;
-    history::record_all(tx, by, HistoryKind::Unassigned, &taken).await
+/// Says in the histories of leads whose they are now, and why, where rules have decided it.
+pub(super) async fn record(
+    tx: &Tx,
+    by: Actor,
+    written: &[Written<'_>],
+    why: &HashMap<LeadId, &Decision>,
+) -> Result<()> {
+    let happened = written.iter().map(|Written { before, after }| Happening {
+        lead_id: after.id,
+        kind: if after.assignee_id.is_some() { HistoryKind::Assigned } else { HistoryKind::Unassigned },
+        changes: history::changes(Some(before), after),
+        decision: why.get(&after.id).copied().cloned(),
+    });
+    Ok(store::history::append(tx, by, happened.collect()).await?)
 }
 
 /// How the work on leads has ended, where it has.
@@ -185,7 +198,7 @@ fn replaced(
 ) -> Vec<Replaced> {
     let changed: HashMap<(LeadId, UserId), &RowChange<'_>> =
         changes.iter().map(|change| ((change.lead.lead().id, change.user_id), change)).collect();
-    let replaced = handovers.iter().filter_map(|Handover { lead, to }| {
+    let replaced = handovers.iter().filter_map(|Handover { lead, to, .. }| {
         let before = lead.lead();
         // What stayed as it was is kept as well: where it is no longer so, the lead isn't given back.
         let row = |user_id: UserId| {

@@ -75,7 +75,7 @@ async fn part(tx: &Tx, at: Place) -> Result<Option<Place>> {
                 continue;
             }
             owner.takes();
-            back.push(Handover { lead, to: Some(owner.user_id()) });
+            back.push(Handover { lead, to: Some(owner.user_id()), why: None });
         }
         done.push(given.id);
     }

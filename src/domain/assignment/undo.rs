@@ -145,7 +145,7 @@ async fn put_back(tx: &Tx, caller: &Caller, back: &[GoesBack<'_>]) -> Result<Has
     for (before, leads) in alike {
         written.extend(leads::set_worked(tx, &leads, before).await?);
     }
-    record(tx, caller.actor(), &written).await?;
+    record(tx, caller.actor(), &written, &HashMap::new()).await?;
     let changes: Vec<RowChange<'_>> = back.iter().flat_map(GoesBack::rows).collect();
     lead_access::change(tx, &changes).await?;
     audit::accesses(tx, caller.actor(), changes.iter().map(|change| (change, kind_of(change)))).await?;

@@ -13,7 +13,8 @@ use crate::{
 
 /// A user as sent.
 pub(in crate::rpc) fn user(user: User) -> proto::User {
-    let User { id, name, email, kind, state, profile_id, desk, groups, create_time, update_time, version } = user;
+    let User { id, name, email, kind, state, profile_id, desk, away_until, groups, create_time, update_time, version } =
+        user;
     proto::User {
         id: id.to_string(),
         name: Some(name),
@@ -34,6 +35,7 @@ pub(in crate::rpc) fn user(user: User) -> proto::User {
         create_time: Some(timestamp(create_time)),
         update_time: Some(timestamp(update_time)),
         etag: etag::of(version),
+        away_until: away_until.map(timestamp),
     }
 }
 
@@ -72,7 +74,7 @@ pub(in crate::rpc) fn api_token(token: ApiToken) -> proto::ApiToken {
     }
 }
 
-const USER_PATHS: &[&str] = &["name", "email", "profile_id", "desk"];
+const USER_PATHS: &[&str] = &["name", "email", "profile_id", "desk", "away_until"];
 
 impl Faults {
     /// A user to make.
@@ -89,6 +91,7 @@ impl Faults {
             create_time: _,
             update_time: _,
             etag: _,
+            away_until: _,
         } = given;
         let kind = match proto::UserKind::try_from(kind) {
             Ok(proto::UserKind::Unspecified | proto::UserKind::Human) => Some(UserKind::Human),
@@ -118,6 +121,9 @@ impl Faults {
         }
         if mask.names("desk", given.desk.is_some()) {
             patch.desk = Some(self.desk("user.desk", given.desk.unwrap_or_default()));
+        }
+        if mask.names("away_until", given.away_until.is_some()) {
+            patch.away_until = Some(self.time("user.away_until", given.away_until));
         }
         patch
     }

@@ -17,7 +17,8 @@ const LONGEST_CALL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A history entry as sent.
 pub(in crate::rpc) fn history_entry(entry: HistoryEntry) -> proto::LeadHistoryEntry {
-    let HistoryEntry { id, lead_id, kind, time, actor_id, on_behalf_of, changes, activity: done } = entry;
+    let HistoryEntry { id, lead_id, kind, time, actor_id, on_behalf_of, changes, activity: done, decision: why } =
+        entry;
     proto::LeadHistoryEntry {
         id: id.to_string(),
         lead_id: lead_id.to_string(),
@@ -27,6 +28,7 @@ pub(in crate::rpc) fn history_entry(entry: HistoryEntry) -> proto::LeadHistoryEn
         changes: changes.into_iter().map(field_change).collect(),
         on_behalf_of: id_text(on_behalf_of),
         activity: done.map(activity),
+        decision: why.map(super::distribution::decision),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod assignment;
 mod directory;
+mod distribution;
 mod explain;
 mod history;
 mod lead;
@@ -20,7 +21,7 @@ use std::{collections::BTreeSet, fmt::Display, str::FromStr};
 use prost_types::FieldMask;
 
 pub(super) use self::{
-    assignment::*, directory::*, explain::*, history::*, lead::*, money::*, order::*, permission::*,
+    assignment::*, directory::*, distribution::*, explain::*, history::*, lead::*, money::*, order::*, permission::*,
     permission_change::*, query::*, read_mask::*, report::*, settings::*, time::*,
 };
 use crate::domain::{Error, Result, Violation};

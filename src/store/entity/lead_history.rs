@@ -12,6 +12,7 @@ pub struct Model {
     pub on_behalf_of: Option<Uuid>,
     pub changes: String,
     pub activity: Option<String>,
+    pub decision: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -3,6 +3,8 @@
 pub mod api_token;
 pub mod assignment;
 pub mod assignment_return;
+pub mod assignment_rule;
+pub mod assignment_rule_target;
 pub mod deposit;
 pub mod group;
 pub mod group_member;
@@ -24,4 +26,5 @@ pub mod saved_view;
 pub mod saved_view_group;
 pub mod secret;
 pub mod settings;
+pub mod unplaced_lead;
 pub mod user;

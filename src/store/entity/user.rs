@@ -18,6 +18,7 @@ pub struct Model {
     pub permissions_version: i64,
     pub rights_version: i64,
     pub last_assign_time: Option<i64>,
+    pub away_until: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -43,7 +43,20 @@ pub(super) fn group(of: &Group) -> group::ActiveModel {
 }
 
 pub(super) fn user(of: &User) -> user::ActiveModel {
-    let User { id, name, email, kind, state, profile_id, desk, groups: _, create_time, update_time, version } = of;
+    let User {
+        id,
+        name,
+        email,
+        kind,
+        state,
+        profile_id,
+        desk,
+        away_until,
+        groups: _,
+        create_time,
+        update_time,
+        version,
+    } = of;
     user::ActiveModel {
         id: Set(id.uuid()),
         name: Set(name.clone()),
@@ -59,6 +72,7 @@ pub(super) fn user(of: &User) -> user::ActiveModel {
         permissions_version: Set(1),
         rights_version: Set(1),
         last_assign_time: Set(None),
+        away_until: Set(away_until.map(micros)),
     }
 }
 

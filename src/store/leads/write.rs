@@ -21,7 +21,7 @@ use crate::{
     },
     store::{
         Db, Error, Result, Tx, entity::lead, key, lead_access, lead_events, lead_search, micros, requests, tombstones,
-        visible,
+        unplaced, visible,
     },
 };
 
@@ -308,6 +308,9 @@ async fn write<'a, A: Acts>(
         .await?;
     if done.rows_affected != leads.len() as u64 {
         return Err(Error::Conflict(None));
+    }
+    if kind == LeadEventKind::Assigned {
+        unplaced::forget(tx, &leads.iter().map(|lead| lead.lead().id).collect::<Vec<_>>()).await?;
     }
     let rows = rows().filter(these).into_model::<Row>().all(&conn).await?;
     let now = rows.into_iter().map(|row| row.read().map(|lead| (lead.id, lead)));

@@ -4,7 +4,8 @@ use std::{
 };
 
 use leadward::proto::{
-    AccessLevel, CreateApiTokenRequest, CreatePickListEntryRequest, CreateSavedViewRequest, DeactivateUserRequest,
+    AccessLevel, AssignmentRule, AssignmentRuleTarget, AssignmentStrategy, CreateApiTokenRequest,
+    CreateAssignmentRuleRequest, CreatePickListEntryRequest, CreateSavedViewRequest, DeactivateUserRequest,
     GetUserRequest, GrantMode, Lead, LeadAction, PickList, PickListEntry, Profile, Report, Role, SavedView,
     UpdateUserPermissionsRequest,
 };
@@ -123,6 +124,22 @@ impl Company {
     pub async fn profile_of(&self, user_id: String) -> String {
         let user = self.t.admin().directory().get_user(GetUserRequest { user_id }).await.unwrap();
         user.into_inner().user.unwrap().profile_id().to_owned()
+    }
+
+    pub fn new_rule(&self) -> AssignmentRule {
+        let target = AssignmentRuleTarget { user_id: self.receiver.id.clone(), weight: 1 };
+        AssignmentRule {
+            name: Some(self.fresh("rule")),
+            strategy: AssignmentStrategy::RoundRobin.into(),
+            targets: vec![target],
+            ..AssignmentRule::default()
+        }
+    }
+
+    /// A rule of its own, by its ID.
+    pub async fn rule(&self) -> String {
+        let request = CreateAssignmentRuleRequest { rule: Some(self.new_rule()), ..Default::default() };
+        self.t.admin().assignments().create_assignment_rule(request).await.unwrap().into_inner().rule.unwrap().id
     }
 
     pub async fn spare_user(&self) -> String {

@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 
 use leadward::proto::{
-    AccessCheck, AccessLevel, AddGroupMembersRequest, AssignLeadsByFilterRequest, BatchAssignLeadsRequest,
-    BatchCheckAccessRequest, CountLeadsRequest, CreateApiTokenRequest, CreateGroupRequest, CreateLeadRequest,
-    CreatePickListEntryRequest, CreateProfileRequest, CreateUserRequest, DeactivateUserRequest, DeleteGroupRequest,
-    DeleteProfileRequest, DeleteSavedViewRequest, ExportAllLeadsReportRequest, GetAgentReportRequest,
-    GetEffectivePermissionsRequest, GetProfileRequest, GetSettingsRequest, GetUserPermissionsRequest, GetUserRequest,
-    Group, ImportRow, Lead, LeadAction, ListApiTokensRequest, ListAssignableAgentsRequest, ListAssignableLeadsRequest,
-    ListAssignedLeadsRequest, ListGroupsRequest, ListMyLeadsRequest, ListOrderDetailsRequest, ListOrdersRequest,
-    ListPermissionChangesRequest, ListPickListEntriesRequest, ListProfilesRequest, ListSavedViewsRequest,
-    ListUsersRequest, PickListEntry, Profile, ReactivateUserRequest, RemoveGroupMembersRequest, RevokeApiTokenRequest,
-    Role, RunAllLeadsReportRequest, SavedView, Settings, TransferLeadsRequest, UndoAssignmentRequest,
-    UpdateGroupRequest, UpdatePickListEntryRequest, UpdateProfileRequest, UpdateSavedViewRequest,
-    UpdateSettingsRequest, UpdateUserPermissionsRequest, UpdateUserRequest, User, WatchLeadsRequest, WhoAmIRequest,
-    access_check_result::Outcome,
+    AccessCheck, AccessLevel, AddGroupMembersRequest, AssignLeadsByFilterRequest, AssignmentRule,
+    BatchAssignLeadsRequest, BatchCheckAccessRequest, CountLeadsRequest, CreateApiTokenRequest,
+    CreateAssignmentRuleRequest, CreateGroupRequest, CreateLeadRequest, CreatePickListEntryRequest,
+    CreateProfileRequest, CreateUserRequest, DeactivateUserRequest, DeleteAssignmentRuleRequest, DeleteGroupRequest,
+    DeleteProfileRequest, DeleteSavedViewRequest, DistributeLeadsRequest, ExportAllLeadsReportRequest,
+    GetAgentReportRequest, GetEffectivePermissionsRequest, GetProfileRequest, GetSettingsRequest,
+    GetUserPermissionsRequest, GetUserRequest, Group, ImportRow, Lead, LeadAction, ListApiTokensRequest,
+    ListAssignableAgentsRequest, ListAssignableLeadsRequest, ListAssignedLeadsRequest, ListAssignmentRulesRequest,
+    ListGroupsRequest, ListMyLeadsRequest, ListOrderDetailsRequest, ListOrdersRequest, ListPermissionChangesRequest,
+    ListPickListEntriesRequest, ListProfilesRequest, ListSavedViewsRequest, ListUnplacedLeadsRequest, ListUsersRequest,
+    PickListEntry, Profile, ReactivateUserRequest, RemoveGroupMembersRequest, RevokeApiTokenRequest, Role,
+    RunAllLeadsReportRequest, SavedView, Settings, TransferLeadsRequest, UndoAssignmentRequest,
+    UpdateAssignmentRuleRequest, UpdateGroupRequest, UpdatePickListEntryRequest, UpdateProfileRequest,
+    UpdateSavedViewRequest, UpdateSettingsRequest, UpdateUserPermissionsRequest, UpdateUserRequest, User,
+    WatchLeadsRequest, WhoAmIRequest, access_check_result::Outcome,
 };
 use tonic::Status;
 
@@ -182,33 +184,56 @@ pub async fn call(method: &str, variant: &str, caller: &Caller, company: &Compan
             let error = part.and_then(|part| part.outcomes.into_iter().find_map(|outcome| outcome.error));
             error.map_or(Ok(()), |error| Err(item_status(&error)))
         }
-        "AssignLeadsByFilter" => {
+        "AssignLeadsByFilter" | "TransferLeads" => {
             let mut found = Vec::new();
             for kind in LEADS {
                 let lead_id = company.lead(kind, method).await.id;
+                let lead = company.t.admin().get_lead(&lead_id).await.unwrap_or_default();
                 let (filter, assignee_ids) = (format!("id = \"{lead_id}\""), vec![company.receiver.id.clone()]);
-                let request = AssignLeadsByFilterRequest { filter, assignee_ids, ..Default::default() };
-                let part = assignments.assign_leads_by_filter(request).await?.into_inner().message().await?;
-                if part.and_then(|part| part.plan).expect("a plan").leads > 0 {
-                    found.push(lead_id);
+                let plan = if method == "TransferLeads" {
+                    let user_id = if lead.assignee_id.is_empty() { user_id.clone() } else { lead.assignee_id };
+                    let request = TransferLeadsRequest { user_id, filter, assignee_ids, ..Default::default() };
+                    assignments.transfer_leads(request).await?.into_inner().message().await?.unwrap().plan
+                } else {
+                    let request = AssignLeadsByFilterRequest { filter, assignee_ids, ..Default::default() };
+                    assignments.assign_leads_by_filter(request).await?.into_inner().message().await?.unwrap().plan
+                };
+                if plan.expect("a plan").leads > 0 {
+                    found.push(kind);
                 }
             }
-            return Ok(company.kinds(found.iter()));
+            return Ok(if found.is_empty() { "none".to_owned() } else { found.join(", ") });
         }
-        "TransferLeads" => {
-            let mut found = Vec::new();
-            for kind in LEADS {
-                let lead_id = company.lead(kind, method).await.id;
-                let user_id = company.t.admin().get_lead(&lead_id).await?.assignee_id;
-                let user_id = if user_id.is_empty() { company.receiver.id.clone() } else { user_id };
-                let (filter, assignee_ids) = (format!("id = \"{lead_id}\""), vec![company.receiver.id.clone()]);
-                let request = TransferLeadsRequest { user_id, filter, assignee_ids, ..Default::default() };
-                let part = assignments.transfer_leads(request).await?.into_inner().message().await?;
-                if part.and_then(|part| part.plan).expect("a plan").leads > 0 {
-                    found.push(lead_id);
-                }
-            }
-            return Ok(company.kinds(found.iter()));
+        "CreateAssignmentRule" => {
+            let rule = Some(company.new_rule());
+            let request = CreateAssignmentRuleRequest { rule, ..CreateAssignmentRuleRequest::default() };
+            assignments.create_assignment_rule(request).await.map(drop)
+        }
+        "UpdateAssignmentRule" => {
+            let id = company.rule().await;
+            let rule = Some(AssignmentRule { id, position: Some(7), ..AssignmentRule::default() });
+            let request = UpdateAssignmentRuleRequest { rule, ..UpdateAssignmentRuleRequest::default() };
+            assignments.update_assignment_rule(request).await.map(drop)
+        }
+        "ListAssignmentRules" => {
+            assignments.list_assignment_rules(ListAssignmentRulesRequest::default()).await.map(drop)
+        }
+        "DeleteAssignmentRule" => {
+            let rule_id = company.rule().await;
+            let request = DeleteAssignmentRuleRequest { rule_id, ..DeleteAssignmentRuleRequest::default() };
+            assignments.delete_assignment_rule(request).await.map(drop)
+        }
+        "DistributeLeads" => {
+            let lead_id = company.lead("in group", method).await.id;
+            let (rule_id, filter) = (company.rule().await, format!("id = \"{lead_id}\""));
+            let request = DistributeLeadsRequest { rule_id, filter, ..DistributeLeadsRequest::default() };
+            let mut parts = assignments.distribute_leads(request).await?.into_inner();
+            parts.message().await?;
+            return Ok(if parts.message().await?.is_some() { "in group" } else { "none" }.to_owned());
+        }
+        "ListUnplacedLeads" => {
+            let request = ListUnplacedLeadsRequest { page_size: 1000, ..ListUnplacedLeadsRequest::default() };
+            assignments.list_unplaced_leads(request).await.map(drop)
         }
         "ListAssignableLeads" => {
             let request = ListAssignableLeadsRequest { page_size: 1000, ..ListAssignableLeadsRequest::default() };

@@ -159,6 +159,7 @@ impl Crowd {
             on_behalf_of: None,
             changes: Vec::new(),
             activity: Some(activity),
+            decision: None,
         }]
     }
 }

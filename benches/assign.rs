@@ -1,0 +1,366 @@
+//! What giving many leads away costs. `make bench-assign` prints it; LEADWARD_LEADS says how many leads (100,000), and with
+//! LEADWARD_TEST_POSTGRES_URL it is measured on PostgreSQL too.
+//!
+//! All leads of a company are dealt out to twenty agents by AssignLeadsByFilter, client and server in this process, under the policy
+//! KEEP, so that every previous assignee retains an access row. Beside it, on the same tables and indexes and in turn with it: one bare
+//! UPDATE that gives the same leads to somebody, and one bare INSERT of as many history entries, copies of those that the call made.
+//! Target: at most 1.5 times as long as both of them together.
+//!
+//! Meanwhile somebody else works: reads and changes leads of their own that aren't given away, one call after the other with short pauses.
+//! Target: the 99th percentile of those calls at most 3 times what it is while nothing else happens.
+#![allow(missing_docs, reason = "a benchmark has no public items")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark that can't go on says so")]
+
+use std::{
+    env,
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use leadward::{
+    proto::{
+        AssignLeadsByFilterRequest, AssignmentResult, CreateLeadRequest, CreateUserRequest, GetLeadRequest,
+        ImportLeadsRequest, ImportRow, Lead, ListLeadsRequest, ListProfilesRequest, RevocationPolicy,
+        UpdateLeadRequest, User, assignment_service_client::AssignmentServiceClient,
+        directory_service_client::DirectoryServiceClient, lead_service_client::LeadServiceClient,
+        permission_service_client::PermissionServiceClient,
+    },
+    server::{ServeConfig, Server},
+};
+use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection};
+use tempfile::TempDir;
+use tokio::{runtime::Runtime, sync::oneshot, task::spawn_blocking};
+use tonic::{Request, transport::Channel};
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// One of them has all leads where they aren't dealt out.
+const AGENTS: usize = 21;
+const ROUNDS: usize = 3;
+const TARGET: f64 = 1.5;
+const TARGET_OF_OTHERS: f64 = 3.0;
+/// How long others work alone.
+const IDLE: Duration = Duration::from_secs(10);
+/// How long somebody thinks between two calls.
+const PAUSE: Duration = Duration::from_millis(5);
+
+fn main() {
+    let leads = env::var("LEADWARD_LEADS").map_or(100_000, |leads| leads.parse().expect("LEADWARD_LEADS is a number"));
+    let only = env::args().nth(1).filter(|name| ["sqlite", "postgres"].contains(&name.as_str()));
+    let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
+    Runtime::new().unwrap().block_on(async {
+        if wanted("sqlite") {
+            on_sqlite(leads).await;
+        }
+        match env::var("LEADWARD_TEST_POSTGRES_URL") {
+            Ok(url) if wanted("postgres") => on_postgres(leads, &url).await,
+            Ok(_) => {}
+            Err(_) => println!("PostgreSQL: not measured, LEADWARD_TEST_POSTGRES_URL names none"),
+        }
+    });
+}
+
+async fn on_sqlite(leads: usize) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("leads.db");
+    println!("SQLite, {leads} leads");
+    let url = format!("sqlite://{}?mode=rwc", path.display());
+    measure(&url, leads, Bare::Sqlite(&path)).await;
+}
+
+async fn on_postgres(leads: usize, url: &str) {
+    let name = format!("leadward_bench_assign_{}", std::process::id());
+    let database = format!("{}/{name}", url.rsplit_once('/').unwrap().0);
+    let mut server = PgConnection::connect(url).await.unwrap();
+    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut server).await.unwrap();
+    println!("PostgreSQL, {leads} leads");
+    measure(&database, leads, Bare::Postgres(&database)).await;
+    sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut server).await.unwrap();
+}
+
+/// The database without the service.
+#[derive(Clone, Copy)]
+enum Bare<'a> {
+    Sqlite(&'a Path),
+    Postgres(&'a str),
+}
+
+async fn measure(url: &str, leads: usize, bare: Bare<'_>) {
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let server = Server::start(ServeConfig { listen, database_url: url.to_owned(), demo: false }).await.unwrap();
+    let (addr, token) = (server.local_addr(), server.first_token().unwrap().to_owned());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(async move {
+        stopped.await.ok();
+    }));
+    let company = elsewhere(move || async move { Company::make(addr, &token, leads).await }).await;
+    // Every lead is somebody's from the first round on.
+    company.assign(&company.agents[..1]).await;
+    let idle = company.others_work(tokio::time::sleep(IDLE)).await.1;
+    let (mut ratios, mut during) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        tidy(bare).await;
+        let mut agents = company.agents[1..].to_vec();
+        agents.rotate_left(round + 1);
+        let (assigned, calls) = company.others_work(company.assign(&agents)).await;
+        during.extend(calls);
+        tidy(bare).await;
+        let alone = company
+            .assign(&{
+                agents.rotate_left(5);
+                agents
+            })
+            .await;
+        tidy(bare).await;
+        let (update, insert) = by_hand(bare, &company.agents[0], leads).await;
+        let ratio = alone.as_secs_f64() / (update + insert).as_secs_f64();
+        println!(
+            "  {:5.1} s by AssignLeadsByFilter, {:5.1} s while others work; {:5.1} s bare UPDATE, {:4.1} s bare INSERT; ratio {ratio:.2}",
+            alone.as_secs_f64(),
+            assigned.as_secs_f64(),
+            update.as_secs_f64(),
+            insert.as_secs_f64(),
+        );
+        ratios.push(ratio);
+    }
+    ratios.sort_by(f64::total_cmp);
+    println!("  ratio, the median: {:.2}, target at most {TARGET}", ratios[ROUNDS / 2]);
+    for (at, what) in CALLS.iter().enumerate() {
+        let of = |calls: &[(usize, Duration)]| -> Vec<Duration> {
+            calls.iter().filter(|(call, _)| *call == at).map(|(_, time)| *time).collect()
+        };
+        told(what, of(&idle), of(&during));
+    }
+    let all = |calls: &[(usize, Duration)]| calls.iter().map(|(_, time)| *time).collect();
+    told("all of them", all(&idle), all(&during));
+    stop.send(()).unwrap();
+    running.await.unwrap().unwrap();
+}
+
+fn told(what: &str, mut idle: Vec<Duration>, mut during: Vec<Duration>) {
+    let counts = (idle.len(), during.len());
+    let [p50, p99] = [50, 99].map(|part| [&mut idle, &mut during].map(|calls| percentile(calls, part)));
+    println!(
+        "  {what:12} idle: p50 {:6.2} ms, p99 {:6.2} ms of {}; meanwhile: p50 {:6.2} ms, p99 {:6.2} ms of {}; p99 {:.2} times, target at most {TARGET_OF_OTHERS}",
+        p50[0],
+        p99[0],
+        counts.0,
+        p50[1],
+        p99[1],
+        counts.1,
+        p99[1] / p99[0],
+    );
+}
+
+/// In milliseconds.
+fn percentile(calls: &mut [Duration], part: usize) -> f64 {
+    calls.sort();
+    calls
+        .get((calls.len() * part / 100).min(calls.len().saturating_sub(1)))
+        .map_or(0.0, |time| time.as_secs_f64() * 1e3)
+}
+
+const CALLS: [&str; 4] = ["GetLead", "ListLeads", "UpdateLead", "CreateLead"];
+
+/// Clients have threads of their own, and don't take turns with the server's tasks.
+async fn elsewhere<T: Send + 'static, F: Future<Output = T>>(work: impl FnOnce() -> F + Send + 'static) -> T {
+    let client = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    spawn_blocking(move || client().block_on(work())).await.unwrap()
+}
+
+#[derive(Clone)]
+struct Company {
+    addr: SocketAddr,
+    token: String,
+    leads: usize,
+    agents: Vec<String>,
+    /// Of whoever works meanwhile.
+    own: Vec<String>,
+}
+
+impl Company {
+    async fn make(addr: SocketAddr, token: &str, leads: usize) -> Self {
+        let mut company = Self { addr, token: token.to_owned(), leads, agents: Vec::new(), own: Vec::new() };
+        let channel = company.channel().await;
+        let mut permissions = PermissionServiceClient::new(channel.clone());
+        let profiles = permissions.list_profiles(company.request(ListProfilesRequest::default())).await.unwrap();
+        let profile = profiles.into_inner().profiles.into_iter().find(|profile| profile.name() == "pre-sales").unwrap();
+        let mut directory = DirectoryServiceClient::new(channel.clone());
+        for number in 0..AGENTS {
+            let (name, profile_id) = (Some(format!("agent {number}")), Some(profile.id.clone()));
+            let user = Some(User { name, profile_id, ..User::default() });
+            let request = company.request(CreateUserRequest { user, ..CreateUserRequest::default() });
+            company.agents.push(directory.create_user(request).await.unwrap().into_inner().user.unwrap().id);
+        }
+        let mut service = LeadServiceClient::new(channel);
+        let messages = (0..leads).step_by(1000).map(move |first| ImportLeadsRequest {
+            options: None,
+            rows: (first..leads.min(first + 1000)).map(row).collect(),
+        });
+        let mut answers =
+            service.import_leads(company.request(tokio_stream::iter(messages))).await.unwrap().into_inner();
+        while answers.message().await.unwrap().is_some() {}
+        for number in 0..100 {
+            let lead = Some(Lead { name: Some(format!("own {number}")), ..Lead::default() });
+            let request = company.request(CreateLeadRequest { lead, ..CreateLeadRequest::default() });
+            company.own.push(service.create_lead(request).await.unwrap().into_inner().lead.unwrap().id);
+        }
+        company
+    }
+
+    async fn channel(&self) -> Channel {
+        Channel::from_shared(format!("http://{}", self.addr)).unwrap().connect().await.unwrap()
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.metadata_mut().insert("authorization", format!("Bearer {}", self.token).parse().unwrap());
+        request
+    }
+
+    /// Gives all imported leads to agents, and answers how long that took.
+    async fn assign(&self, to: &[String]) -> Duration {
+        let (company, to) = (self.clone(), to.to_vec());
+        elsewhere(move || async move {
+            let mut service = AssignmentServiceClient::new(company.channel().await);
+            let request = AssignLeadsByFilterRequest {
+                filter: "country = PT".to_owned(),
+                assignee_ids: to,
+                revocation_policy: RevocationPolicy::Keep.into(),
+                ..AssignLeadsByFilterRequest::default()
+            };
+            let started = Instant::now();
+            let mut parts = service.assign_leads_by_filter(company.request(request)).await.unwrap().into_inner();
+            let mut assigned = 0;
+            while let Some(part) = parts.message().await.unwrap() {
+                assert!(part.outcomes.iter().all(|outcome| outcome.result() == AssignmentResult::Assigned));
+                assigned += part.outcomes.len();
+            }
+            assert_eq!(assigned, company.leads);
+            started.elapsed()
+        })
+        .await
+    }
+
+    /// Others work while something is done: what each of their calls was, and how long it took.
+    async fn others_work<T>(&self, meanwhile: impl Future<Output = T>) -> (T, Vec<(usize, Duration)>) {
+        let (company, ends) = (self.clone(), Arc::new(AtomicBool::new(false)));
+        let ended = Arc::clone(&ends);
+        let working = tokio::spawn(elsewhere(move || async move { company.work_until(&ended).await }));
+        let done = meanwhile.await;
+        ends.store(true, Ordering::Relaxed);
+        (done, working.await.unwrap())
+    }
+
+    async fn work_until(&self, ends: &AtomicBool) -> Vec<(usize, Duration)> {
+        let mut service = LeadServiceClient::new(self.channel().await);
+        let mut calls = Vec::new();
+        while !ends.load(Ordering::Relaxed) {
+            let call = calls.len() % CALLS.len();
+            let id = self.own[calls.len() / CALLS.len() % self.own.len()].clone();
+            let started = Instant::now();
+            match call {
+                0 => drop(service.get_lead(self.request(GetLeadRequest { lead_id: id })).await.unwrap()),
+                1 => drop(service.list_leads(self.request(ListLeadsRequest::default())).await.unwrap()),
+                2 => {
+                    let campaign = Some(format!("campaign {}", calls.len()));
+                    let lead = Some(Lead { id, campaign, ..Lead::default() });
+                    let request = UpdateLeadRequest { lead, ..UpdateLeadRequest::default() };
+                    drop(service.update_lead(self.request(request)).await.unwrap());
+                }
+                _ => {
+                    let lead = Some(Lead { name: Some("new".to_owned()), ..Lead::default() });
+                    let request = CreateLeadRequest { lead, ..CreateLeadRequest::default() };
+                    drop(service.create_lead(self.request(request)).await.unwrap());
+                }
+            }
+            calls.push((call, started.elapsed()));
+            tokio::time::sleep(PAUSE).await;
+        }
+        calls
+    }
+}
+
+fn row(number: usize) -> ImportRow {
+    let lead = Lead {
+        external_id: Some(format!("customer-{number:08}")),
+        name: Some(format!("Person Number {number}")),
+        email: Some(format!("person-{number}@example-{}.com", number % 97)),
+        phone: Some(format!("+35191{:07}", number * 7_919 % 10_000_000)),
+        country: Some("PT".to_owned()),
+        campaign: Some("spring".to_owned()),
+        attributes: [("age", number % 90), ("line", number)]
+            .map(|(name, value)| (name.to_owned(), value.to_string()))
+            .into(),
+        ..Lead::default()
+    };
+    ImportRow { row_number: i64::try_from(number).unwrap(), lead: Some(lead), ..ImportRow::default() }
+}
+
+/// Each round starts with the tables as a database keeps them.
+async fn tidy(bare: Bare<'_>) {
+    if let Bare::Postgres(url) = bare {
+        let mut database = PgConnection::connect(url).await.unwrap();
+        for statement in ["VACUUM ANALYZE", "CHECKPOINT"] {
+            sqlx::query(statement).execute(&mut database).await.unwrap();
+        }
+    }
+}
+
+/// How long an UPDATE of all leads takes, and an INSERT of as many history entries; what they did is undone by another round.
+async fn by_hand(bare: Bare<'_>, to: &str, leads: usize) -> (Duration, Duration) {
+    match bare {
+        Bare::Sqlite(path) => {
+            let (path, to) = (path.to_owned(), uuid::Uuid::parse_str(to).unwrap());
+            let run = move || {
+                let database = rusqlite::Connection::open(path).unwrap();
+                let settings = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; \
+                                PRAGMA busy_timeout = 10000";
+                database.execute_batch(settings).unwrap();
+                let started = Instant::now();
+                let updated = database.execute(UPDATE, [to.as_bytes().as_slice()]).unwrap();
+                let update = started.elapsed();
+                let started = Instant::now();
+                let id = "CAST(x'FF' || randomblob(1) || substr(id, 3) AS BLOB)";
+                let inserted = database.execute(&insert(id), [i64::try_from(leads).unwrap()]).unwrap();
+                assert_eq!((updated, inserted), (leads, leads));
+                (update, started.elapsed())
+            };
+            spawn_blocking(run).await.unwrap()
+        }
+        Bare::Postgres(url) => {
+            let mut database = PgConnection::connect(url).await.unwrap();
+            let to = uuid::Uuid::parse_str(to).unwrap();
+            let started = Instant::now();
+            let updated = sqlx::query(AssertSqlSafe(UPDATE.replace("?1", "$1"))).bind(to).execute(&mut database).await;
+            let update = started.elapsed();
+            let round = format!("f{:03x}", started.elapsed().subsec_nanos() % 4096);
+            let id = format!("overlay(id::text placing '{round}' from 1 for 4)::uuid");
+            let statement = insert(&id).replace("?1", "$1");
+            let started = Instant::now();
+            let inserted =
+                sqlx::query(AssertSqlSafe(statement)).bind(i64::try_from(leads).unwrap()).execute(&mut database).await;
+            let counts = [updated, inserted].map(|done| done.unwrap().rows_affected());
+            assert_eq!(counts, [leads as u64; 2]);
+            (update, started.elapsed())
+        }
+    }
+}
+
+const UPDATE: &str = "UPDATE leads SET assignee_id = ?1, assigned_by = ?1, assign_time = assign_time + 1, \
+                      update_time = update_time + 1, version = version + 1 WHERE country = 'PT'";
+
+/// Copies of the newest entries, under identities that sort after all others, in the same order.
+fn insert(id: &str) -> String {
+    let columns = "lead_id, kind, time, actor_id, on_behalf_of, changes, activity";
+    format!(
+        "INSERT INTO lead_history (id, {columns}) SELECT {id}, {columns} FROM lead_history \
+         WHERE kind = 'ASSIGNED' ORDER BY id DESC LIMIT ?1"
+    )
+}
