@@ -20,7 +20,7 @@ fuzz:
 bench-access:
 	cargo bench --locked --bench access
 
-# Leads given away by a filter, beside the bare statements; LEADWARD_LEADS says how many.
+# Leads given away by a filter, beside the bare statements; LEADWARD_LEADS says how many leads the company has.
 bench-assign:
 	cargo bench --locked --bench assign
 

@@ -1,6 +1,6 @@
 //! What the history says of a change, what agents add to it, and who reads it.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use super::{Error, Result, leads as lead_rules};
 use crate::{
@@ -96,26 +96,31 @@ pub(super) async fn record_all(tx: &Tx, by: Actor, kind: HistoryKind, written: &
 
 /// What differs between a lead before and after, by field.
 pub(super) fn changes(before: Option<&Lead>, after: &Lead) -> Vec<Change> {
-    let now = told(after);
-    let old = before.map(told);
-    let mut changes: Vec<Change> = now
-        .into_iter()
-        .enumerate()
-        .filter_map(|(at, (field, value))| {
-            Change::of(field, old.as_ref().and_then(|old| old.get(at)).and_then(|(_, value)| value.clone()), value)
-        })
-        .collect();
+    let (now, old) = (told(after), before.map(told));
+    let mut changes: Vec<Change> = Vec::new();
+    for (at, (field, value)) in now.into_iter().enumerate() {
+        let was = old.as_ref().and_then(|old| old.get(at)).and_then(|(_, value)| value.as_deref());
+        if was != value.as_deref() {
+            changes.push(Change {
+                field: field.to_owned(),
+                before: was.map(str::to_owned),
+                after: value.map(Cow::into_owned),
+            });
+        }
+    }
     let none = Default::default();
     let old = before.map_or(&none, |lead| &lead.attributes);
-    let names: BTreeSet<&String> = old.keys().chain(after.attributes.keys()).collect();
-    changes.extend(names.into_iter().filter_map(|name| {
-        Change::of(format!("attributes.{name}"), old.get(name).cloned(), after.attributes.get(name).cloned())
-    }));
+    if *old != after.attributes {
+        let names: BTreeSet<&String> = old.keys().chain(after.attributes.keys()).collect();
+        changes.extend(names.into_iter().filter_map(|name| {
+            Change::of(format!("attributes.{name}"), old.get(name).cloned(), after.attributes.get(name).cloned())
+        }));
+    }
     changes
 }
 
 /// Every field that the history tells of, as text. What follows from others (times and versions of changes) is left out.
-fn told(lead: &Lead) -> Vec<(&'static str, Option<String>)> {
+fn told(lead: &Lead) -> [(&'static str, Option<Cow<'_, str>>); 17] {
     let Lead {
         id: _,
         external_id,
@@ -145,23 +150,26 @@ fn told(lead: &Lead) -> Vec<(&'static str, Option<String>)> {
         update_time: _,
         version: _,
     } = lead;
-    let time = |time: &Option<Time>| time.map(|t| t.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true));
-    vec![
-        ("external_id", external_id.clone()),
-        ("name", name.clone()),
-        ("email", email.clone()),
-        ("email_confirmed", email_confirmed.then(|| "true".to_owned())),
-        ("phone", phone.clone()),
-        ("country", country.clone()),
-        ("locale", locale.clone()),
-        ("campaign", campaign.clone()),
-        ("stage", stage.clone()),
+    fn text(text: &Option<String>) -> Option<Cow<'_, str>> {
+        text.as_deref().map(Cow::Borrowed)
+    }
+    let time = |time: &Option<Time>| time.map(|t| t.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true).into());
+    [
+        ("external_id", text(external_id)),
+        ("name", text(name)),
+        ("email", text(email)),
+        ("email_confirmed", email_confirmed.then_some("true".into())),
+        ("phone", text(phone)),
+        ("country", text(country)),
+        ("locale", text(locale)),
+        ("campaign", text(campaign)),
+        ("stage", text(stage)),
         ("next_contact_time", time(next_contact_time)),
-        ("assignee_id", assignee_id.map(|id| id.to_string())),
-        ("group_id", group_id.map(|id| id.to_string())),
-        ("state", Some(state.word().to_owned())),
-        ("discard_reason", discard_reason.clone()),
-        ("disposition", disposition.clone()),
+        ("assignee_id", assignee_id.map(|id| id.to_string().into())),
+        ("group_id", group_id.map(|id| id.to_string().into())),
+        ("state", Some(state.word().into())),
+        ("discard_reason", text(discard_reason)),
+        ("disposition", text(disposition)),
         ("register_time", time(register_time)),
         ("first_deposit_time", time(first_deposit_time)),
     ]

@@ -1,9 +1,11 @@
 //! Many rows into one table at once: the one place that knows how each database takes them fastest.
 
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityName, EntityTrait, IdenStatic, Iterable, Statement,
-    Value, sea_query::ArrayType,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityName, EntityTrait, IdenStatic, Iterable,
+    Statement, Value,
+    sea_query::{ArrayType, Expr, ExprTrait, extension::postgres::PgFunc},
 };
+use uuid::Uuid;
 
 use super::{Db, Error, Result, Tx};
 
@@ -152,6 +154,24 @@ pub(super) fn texts(texts: Vec<String>, backend: DbBackend) -> Result<Value> {
         DbBackend::Postgres => Ok(array(ArrayType::String, texts.into_iter().map(Value::from).collect())),
         _ => Ok(serde_json::to_string(&texts).map_err(|_| bug("a text can't be written"))?.into()),
     }
+}
+
+/// Whether a column is one of many identities, which are one parameter for PostgreSQL.
+pub(super) fn is_one_of<C: ColumnTrait>(column: C, ids: impl IntoIterator<Item = Uuid>, backend: DbBackend) -> Expr {
+    match backend {
+        DbBackend::Postgres => column.into_expr().eq(PgFunc::any(Expr::val(uuids(ids)))),
+        _ => column.is_in(ids),
+    }
+}
+
+/// Identities as one parameter for PostgreSQL.
+pub(super) fn uuids(ids: impl IntoIterator<Item = Uuid>) -> Value {
+    array(ArrayType::Uuid, ids.into_iter().map(Value::from).collect())
+}
+
+/// Large numbers as one parameter for PostgreSQL.
+pub(super) fn large_numbers(numbers: impl IntoIterator<Item = i64>) -> Value {
+    array(ArrayType::BigInt, numbers.into_iter().map(Value::from).collect())
 }
 
 /// Numbers as one parameter for PostgreSQL.

@@ -1,8 +1,12 @@
 //! Access to single leads: one row per lead and user, which is a grant, a retained access, or a block.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
+    sea_query::{Asterisk, Expr, ExprTrait, Func, OnConflict, Query, ValueTuple},
+};
 use uuid::Uuid;
 
 use super::{
@@ -44,19 +48,31 @@ pub(super) async fn of_user(db: &impl Db, user: UserId, ids: &[LeadId]) -> Resul
     rows.into_iter().map(|row| Ok((row.lead_id.into(), read(row)?))).collect()
 }
 
-/// The rows of some users on leads that are being reassigned.
+/// The rows of users on leads that are being reassigned, of each user on one lead.
 ///
 /// # Errors
 /// The database's.
-pub async fn among(
-    db: &impl Db,
-    leads: &[&Locked<Assign>],
-    users: &BTreeSet<UserId>,
-) -> Result<HashMap<(LeadId, UserId), AccessRow>> {
-    let found = Entity::find()
-        .filter(Column::LeadId.is_in(leads.iter().map(|lead| lead.lead().id.uuid())))
-        .filter(Column::UserId.is_in(users.iter().map(|user| user.uuid())));
-    let rows = found.all(&db.conn().0).await?;
+pub async fn among(db: &impl Db, pairs: &[(&Locked<Assign>, UserId)]) -> Result<HashMap<(LeadId, UserId), AccessRow>> {
+    if pairs.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let conn = db.conn().0;
+    let leads = pairs.iter().map(|(lead, _)| lead.lead().id.uuid());
+    let users = pairs.iter().map(|(_, user)| user.uuid());
+    let of_pair = Expr::tuple([Column::LeadId.into_expr(), Column::UserId.into_expr()]);
+    let mut asked = Query::select();
+    match conn.get_database_backend() {
+        DbBackend::Postgres => {
+            for values in [leads.collect::<Vec<_>>(), users.collect()] {
+                asked.expr(Func::cust("unnest").arg(Expr::val(bulk::uuids(values))));
+            }
+        }
+        _ => {
+            let values = leads.zip(users).map(|(lead, user)| ValueTuple::Two(lead.into(), user.into()));
+            asked.column(Asterisk).from_values(values, "pairs");
+        }
+    }
+    let rows = Entity::find().filter(of_pair.in_subquery(asked)).all(&conn).await?;
     rows.into_iter().map(|row| Ok(((row.lead_id.into(), row.user_id.into()), read(row)?))).collect()
 }
 

@@ -21,12 +21,12 @@ pub use self::{
     duplicates::{Existing, Keys, existing, lock_keys, registrable},
     insert::NewLeads,
     write::{
-        Written, delete, set_active, set_assignee, set_claimed, set_deposited, set_discarded, set_fields, set_resolved,
-        set_resolved_by_sale, set_retrieved, set_worked,
+        Written, delete, set_active, set_assignees, set_claimed, set_deposited, set_discarded, set_fields,
+        set_resolved, set_resolved_by_sale, set_retrieved, set_worked,
     },
 };
 use super::{
-    Db, Error, Result, Tx,
+    Db, Error, Result, Tx, bulk,
     entity::{lead, user},
     fence, now, time, visible,
 };
@@ -111,7 +111,7 @@ pub async fn get_many<A>(db: &impl Db, scope: &LeadScope<A>, ids: &[LeadId]) -> 
     let conn = db.conn().0;
     let backend = conn.get_database_backend();
     let rows = rows()
-        .filter(lead::Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .filter(bulk::is_one_of(lead::Column::Id, ids.iter().map(|id| id.uuid()), backend))
         .filter(visible::covers(scope, backend))
         .filter(fence::holds(scope.fence(), backend))
         .into_model::<Row>()
@@ -258,7 +258,8 @@ pub async fn lock_many<A: Acts, V>(
     fence::hold(tx, scope.fence()).await?;
     let acts = visible::covers(scope, backend);
     let reached = Condition::any().add(acts.clone()).add(visible::covers(view, backend));
-    let asked = Condition::all().add(lead::Column::Id.is_in(ids.iter().map(|id| id.uuid()))).add(reached);
+    let these = bulk::is_one_of(lead::Column::Id, ids.iter().map(|id| id.uuid()), backend);
+    let asked = Condition::all().add(these).add(reached);
     // The rows first, what is said of them after: a statement that waits for a lock must not judge by what it saw before. A row that
     // nothing reaches isn't waited for: how long it takes would tell that somebody works on it. In one order, or two who lock several
     // wait for each other.

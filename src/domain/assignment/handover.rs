@@ -1,6 +1,6 @@
 //! Leads go from hand to hand: what is written of it, and what becomes of whoever had them (domain contract, section 5).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use crate::{
     access::{paths::paths, policy::Principal, scope::Assign},
@@ -108,21 +108,16 @@ type Given = HashMap<(LeadId, UserId), AccessRow>;
 
 /// What was given of the leads to those who lose them and those who get them.
 async fn given(tx: &Tx, handovers: &[Handover<'_>]) -> Result<Given> {
-    let leads: Vec<&Locked<Assign>> = handovers.iter().map(|handover| handover.lead).collect();
-    let users = handovers.iter().flat_map(|handover| [handover.to, handover.lead.lead().assignee_id]).flatten();
-    let users: BTreeSet<UserId> = users.collect();
-    Ok(lead_access::among(tx, &leads, &users).await?)
+    let pairs = handovers.iter().flat_map(|Handover { lead, to, .. }| {
+        [*to, lead.lead().assignee_id].into_iter().flatten().map(|user| (*lead, user))
+    });
+    Ok(lead_access::among(tx, &pairs.collect::<Vec<_>>()).await?)
 }
 
 async fn assign(tx: &Tx, by: Actor, handovers: &[Handover<'_>]) -> Result<HashMap<LeadId, Lead>> {
-    let mut by_target: BTreeMap<Option<UserId>, Vec<&Locked<Assign>>> = BTreeMap::new();
-    for Handover { lead, to, .. } in handovers {
-        by_target.entry(*to).or_default().push(lead);
-    }
-    let mut written = Vec::with_capacity(handovers.len());
-    for (to, leads) in by_target {
-        written.extend(leads::set_assignee(tx, &leads, to, by.user()).await?);
-    }
+    let given: Vec<(&Locked<Assign>, Option<UserId>)> =
+        handovers.iter().map(|handover| (handover.lead, handover.to)).collect();
+    let written = leads::set_assignees(tx, &given, by.user()).await?;
     let why = handovers.iter().filter_map(|handover| Some((handover.lead.lead().id, handover.why?)));
     record(tx, by, &written, &why.collect()).await?;
     Ok(written.into_iter().map(|written| (written.after.id, written.after)).collect())

@@ -40,8 +40,8 @@ use crate::{
     store::{Store, Tx, lead_list, leads, returns, settings, users},
 };
 
-/// How many leads are looked at, and given, at once.
-const PART: u32 = 1_000;
+/// How many leads are looked at, and given, at once: whoever works on others meanwhile waits for no more than that.
+const PART: u32 = 500;
 /// The most leads of a plan.
 const MOST: usize = 1_000_000;
 /// How far ahead leads may be said to go back.

@@ -98,12 +98,14 @@ struct Judge {
 impl Judge {
     async fn of(tx: &Tx, covered: &[(&Replaced, &Locked<Assign>)]) -> Result<Self> {
         let before: BTreeSet<UserId> = covered.iter().filter_map(|(replaced, _)| replaced.before.assignee_id).collect();
-        let users = covered.iter().flat_map(|(replaced, _)| replaced.access.iter().map(|row| row.user_id)).collect();
-        let leads: Vec<&Locked<Assign>> = covered.iter().map(|(_, lead)| *lead).collect();
+        let mut pairs = Vec::new();
+        for (replaced, lead) in covered {
+            pairs.extend(replaced.access.iter().map(|row| (*lead, row.user_id)));
+        }
         Ok(Self {
             settings: settings::get(tx).await?,
             candidates: Candidate::lock(tx, &before).await?,
-            rows: lead_access::among(tx, &leads, &users).await?,
+            rows: lead_access::among(tx, &pairs).await?,
         })
     }
 

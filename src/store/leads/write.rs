@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
-    sea_query::{Expr, ExprTrait},
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
+    sea_query::{Expr, ExprTrait, Func, Query, TableRef, ValueTuple},
 };
 
 use super::{Locked, row::Row, rows};
@@ -20,8 +20,8 @@ use crate::{
         user::Actor,
     },
     store::{
-        Db, Error, Result, Tx, entity::lead, key, lead_access, lead_events, lead_search, micros, requests, tombstones,
-        unplaced, visible,
+        Db, Error, Result, Tx, bulk, entity::lead, key, lead_access, lead_events, lead_search, micros, requests,
+        tombstones, unplaced, visible,
     },
 };
 
@@ -183,26 +183,106 @@ pub async fn set_active(tx: &Tx, lead: &Locked<Resolve>) -> Result<Lead> {
     write_one(tx, lead, LeadEventKind::Reopened, active()).await
 }
 
-/// Gives leads to a user, or to nobody; the work on given ones is taken up again.
+/// Gives leads to users, or to nobody; the work on given ones is taken up again.
 ///
 /// # Errors
 /// The database's.
-pub async fn set_assignee<'a>(
+pub async fn set_assignees<'a>(
     tx: &Tx,
-    leads: &[&'a Locked<Assign>],
-    assignee: Option<UserId>,
+    leads: &[(&'a Locked<Assign>, Option<UserId>)],
     by: UserId,
 ) -> Result<Vec<Written<'a>>> {
-    let row = match assignee {
-        Some(assignee) => assigned(tx, assignee, by),
-        None => lead::ActiveModel {
-            assignee_id: Set(None),
-            assigned_by: Set(None),
-            assign_time: Set(None),
-            ..Default::default()
-        },
+    let given: Vec<(&'a Locked<Assign>, UserId)> =
+        leads.iter().filter_map(|(lead, to)| Some((*lead, (*to)?))).collect();
+    let taken: Vec<&'a Locked<Assign>> = leads.iter().filter(|(_, to)| to.is_none()).map(|(lead, _)| *lead).collect();
+    let row = lead::ActiveModel {
+        assignee_id: Set(None),
+        assigned_by: Set(None),
+        assign_time: Set(None),
+        ..Default::default()
     };
-    write(tx, leads, LeadEventKind::Assigned, row).await
+    let mut written = write(tx, &taken, LeadEventKind::Assigned, row).await?;
+    written.extend(give(tx, &given, by).await?);
+    Ok(written)
+}
+
+/// Writes whose leads are, in one statement for all of them. What they are then is known without being read.
+async fn give<'a>(tx: &Tx, given: &[(&'a Locked<Assign>, UserId)], by: UserId) -> Result<Vec<Written<'a>>> {
+    let Some((first, _)) = given.first() else { return Ok(Vec::new()) };
+    let conn = tx.conn().0;
+    let backend = conn.get_database_backend();
+    let named = |column: &'static str| Expr::col((GIVEN, column));
+    let mut update = Query::update();
+    update
+        .table(lead::Entity)
+        .value(lead::Column::AssigneeId, named("assignee"))
+        .value(lead::Column::AssignedBy, by.uuid())
+        .value(lead::Column::AssignTime, micros(tx.now()))
+        .value(lead::Column::State, LeadState::Active.word())
+        .value(lead::Column::DispositionId, Option::<uuid::Uuid>::None)
+        .value(lead::Column::ResolveTime, Option::<i64>::None)
+        .value(lead::Column::UpdateTime, micros(tx.now()))
+        .value(lead::Column::Version, lead::Column::Version.into_expr().add(1_i64))
+        .from(given_table(given, backend))
+        .and_where(lead::Column::Id.into_expr().eq(named("lead")))
+        // Whoever holds a lead as it was before an earlier write would undo that one.
+        .and_where(lead::Column::Version.into_expr().eq(named("version")))
+        .cond_where(visible::covers(first.scope(), backend));
+    let done = conn.execute(&update).await?;
+    if done.rows_affected() != given.len() as u64 {
+        return Err(Error::Conflict(None));
+    }
+    unplaced::forget(tx, &given.iter().map(|(lead, _)| lead.lead().id).collect::<Vec<_>>()).await?;
+    let written = given.iter().map(|(lead, to)| {
+        let before = lead.lead();
+        let was = Some(Was::of(before));
+        let event = LeadEvent { lead_id: before.id, kind: LeadEventKind::Assigned, was, rows: BTreeMap::new() };
+        lead_events::note(tx, event);
+        let after = Lead {
+            assignee_id: Some(*to),
+            assigned: Some((by, tx.now())),
+            state: LeadState::Active,
+            disposition: None,
+            resolve_time: None,
+            update_time: tx.now(),
+            version: before.version + 1,
+            ..before.clone()
+        };
+        Written { before, after }
+    });
+    Ok(written.collect())
+}
+
+/// What leads are given to whom, as a table within the statement.
+const GIVEN: &str = "given";
+
+fn given_table(given: &[(&Locked<Assign>, UserId)], backend: DbBackend) -> TableRef {
+    let leads = given.iter().map(|(lead, _)| lead.lead().id.uuid());
+    let users = given.iter().map(|(_, to)| to.uuid());
+    let versions = given.iter().map(|(lead, _)| lead.lead().version);
+    let mut rows = Query::select();
+    match backend {
+        DbBackend::Postgres => {
+            for (values, name) in [
+                (bulk::uuids(leads), "lead"),
+                (bulk::uuids(users), "assignee"),
+                (bulk::large_numbers(versions), "version"),
+            ] {
+                rows.expr_as(Func::cust("unnest").arg(Expr::val(values)), name);
+            }
+        }
+        _ => {
+            let values = leads
+                .zip(users)
+                .zip(versions)
+                .map(|((lead, user), version)| ValueTuple::Three(lead.into(), user.into(), version.into()));
+            for (at, name) in [(1, "lead"), (2, "assignee"), (3, "version")] {
+                rows.expr_as(Expr::col(format!("column{at}")), name);
+            }
+            rows.from_values(values, "rows");
+        }
+    }
+    TableRef::SubQuery(Box::new(rows), GIVEN.into())
 }
 
 /// Gives a lead that nobody works to whoever views it.
@@ -297,7 +377,8 @@ async fn write<'a, A: Acts>(
 ) -> Result<Vec<Written<'a>>> {
     let Some(first) = leads.first() else { return Ok(Vec::new()) };
     let conn = tx.conn().0;
-    let these = lead::Column::Id.is_in(leads.iter().map(|lead| lead.lead().id.uuid()));
+    let ids = leads.iter().map(|lead| lead.lead().id.uuid());
+    let these = bulk::is_one_of(lead::Column::Id, ids, conn.get_database_backend());
     row.update_time = Set(micros(tx.now()));
     let done = lead::Entity::update_many()
         .set(row)

@@ -43,7 +43,7 @@ pub(super) async fn run(caller: &Caller, request: AssignLeadsByFilterRequest) ->
     let first = parts.message().await?.expect("a plan");
     let mut told = Told { plan: first.plan.expect("a plan"), batch_id: first.batch_id, outcomes: first.outcomes };
     while let Some(part) = parts.message().await? {
-        assert!(part.plan.is_none() && part.batch_id.is_empty() && (1..=1000).contains(&part.outcomes.len()));
+        assert!(part.plan.is_none() && part.batch_id.is_empty() && (1..=500).contains(&part.outcomes.len()));
         told.outcomes.extend(part.outcomes);
     }
     Ok(told)
