@@ -3,8 +3,8 @@
 //!
 //! The open leads of one country, out of a company as `leadward demo` makes it, are dealt out to twenty agents by AssignLeadsByFilter, client
 //! and server in this process: under the policy REVOKE, and under KEEP, by which every previous assignee retains an access row. Beside it,
-//! on the same tables and indexes and in turn with it: one bare UPDATE that gives the same leads to somebody, and one bare INSERT of as
-//! many history entries, copies of those that the call made. Target: at most 1.5 times as long as both of them together.
+//! on the same tables and indexes: one bare UPDATE that gives the same leads to somebody, and one bare INSERT of as many history entries.
+//! Each of the three has a fresh copy of the filled database, in turn. Target: at most 1.5 times as long as UPDATE and INSERT together.
 //!
 //! Meanwhile somebody else works: reads and changes leads of their own that aren't given away, one call after the other with short pauses.
 //! Target: the 99th percentile of those calls at most 3 times what it is while nothing else happens.
@@ -12,9 +12,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark that can't go on says so")]
 
 use std::{
-    env,
+    env, fs,
     net::SocketAddr,
-    path::Path,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -40,7 +40,7 @@ use tonic::{Request, transport::Channel};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// One of them has all leads where they aren't dealt out.
+/// One of them has the leads where they aren't dealt out.
 const AGENTS: usize = 21;
 const ROUNDS: usize = 2;
 const GIVEN: &str = "country = DE";
@@ -68,57 +68,146 @@ fn main() {
 }
 
 async fn on_sqlite(leads: u64) {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("leads.db");
     println!("SQLite, {leads} leads");
-    let url = format!("sqlite://{}?mode=rwc", path.display());
-    measure(&url, leads, Bare::Sqlite(&path)).await;
+    measure(leads, Place::Sqlite(TempDir::new().unwrap())).await;
 }
 
 async fn on_postgres(leads: u64, url: &str) {
-    let name = format!("leadward_bench_assign_{}", std::process::id());
-    let database = format!("{}/{name}", url.rsplit_once('/').unwrap().0);
-    let mut server = PgConnection::connect(url).await.unwrap();
-    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut server).await.unwrap();
     println!("PostgreSQL, {leads} leads");
-    measure(&database, leads, Bare::Postgres(&database)).await;
-    sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut server).await.unwrap();
+    let server = url.rsplit_once('/').unwrap().0.to_owned();
+    measure(leads, Place::Postgres { url: url.to_owned(), server }).await;
 }
 
-/// The database without the service.
-#[derive(Clone, Copy)]
-enum Bare<'a> {
-    Sqlite(&'a Path),
-    Postgres(&'a str),
+/// Where databases are made and copied.
+enum Place {
+    Sqlite(TempDir),
+    Postgres { url: String, server: String },
 }
 
-async fn measure(url: &str, leads: u64, bare: Bare<'_>) {
+const FILLED: &str = "filled";
+
+impl Place {
+    fn path(&self, name: &str) -> PathBuf {
+        match self {
+            Self::Sqlite(folder) => folder.path().join(format!("{name}.db")),
+            Self::Postgres { .. } => PathBuf::new(),
+        }
+    }
+
+    fn database(name: &str) -> String {
+        format!("leadward_bench_assign_{}_{name}", std::process::id())
+    }
+
+    fn url(&self, name: &str) -> String {
+        match self {
+            Self::Sqlite(_) => format!("sqlite://{}?mode=rwc", self.path(name).display()),
+            Self::Postgres { server, .. } => format!("{server}/{}", Self::database(name)),
+        }
+    }
+
+    async fn run(&self, url: &str, statements: &[String]) {
+        let mut database = PgConnection::connect(url).await.unwrap();
+        for statement in statements {
+            sqlx::query(AssertSqlSafe(statement.clone())).execute(&mut database).await.unwrap();
+        }
+    }
+
+    async fn create(&self) {
+        if let Self::Postgres { url, .. } = self {
+            self.run(url, &[format!("CREATE DATABASE {}", Self::database(FILLED))]).await;
+        }
+    }
+
+    /// As a database is that has been there for a while.
+    async fn settle(&self) {
+        match self {
+            Self::Sqlite(_) => {
+                let database = rusqlite::Connection::open(self.path(FILLED)).unwrap();
+                database
+                    .execute_batch("PRAGMA wal_checkpoint(TRUNCATE); ANALYZE; PRAGMA wal_checkpoint(TRUNCATE)")
+                    .unwrap();
+            }
+            Self::Postgres { .. } => self.run(&self.url(FILLED), &["VACUUM ANALYZE".to_owned()]).await,
+        }
+    }
+
+    async fn copy(&self, name: &str) -> String {
+        match self {
+            Self::Sqlite(_) => drop(fs::copy(self.path(FILLED), self.path(name)).unwrap()),
+            Self::Postgres { url, .. } => {
+                let (from, to) = (Self::database(FILLED), Self::database(name));
+                self.run(url, &[format!("CREATE DATABASE {to} TEMPLATE {from}"), "CHECKPOINT".to_owned()]).await;
+            }
+        }
+        self.url(name)
+    }
+
+    async fn remove(&self, name: &str) {
+        match self {
+            Self::Sqlite(_) => {
+                for end in ["", "-wal", "-shm"] {
+                    fs::remove_file(format!("{}{end}", self.path(name).display())).ok();
+                }
+            }
+            Self::Postgres { url, .. } => {
+                self.run(url, &[format!("DROP DATABASE {} WITH (FORCE)", Self::database(name))]).await;
+            }
+        }
+    }
+}
+
+/// A server over one of them.
+struct Running {
+    addr: SocketAddr,
+    stop: oneshot::Sender<()>,
+    running: tokio::task::JoinHandle<anyhow::Result<()>>,
+}
+
+impl Running {
+    fn of(server: Server) -> Self {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let addr = server.local_addr();
+        let running = tokio::spawn(server.run(async move {
+            stopped.await.ok();
+        }));
+        Self { addr, stop, running }
+    }
+
+    async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.running.await.unwrap().unwrap();
+    }
+}
+
+async fn start(url: &str) -> Server {
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let server = Server::start(ServeConfig { listen, database_url: url.to_owned(), demo: false }).await.unwrap();
-    let (addr, token) = (server.local_addr(), server.first_token().unwrap().to_owned());
+    Server::start(ServeConfig { listen, database_url: url.to_owned(), demo: false }).await.unwrap()
+}
+
+async fn measure(leads: u64, place: Place) {
+    place.create().await;
+    let server = start(&place.url(FILLED)).await;
+    let token = server.first_token().unwrap().to_owned();
     let started = Instant::now();
     demo::fill(server.store(), leads, 1, |_| {}).await.unwrap();
     println!("  filled in {:.0} s", started.elapsed().as_secs_f64());
-    let (stop, stopped) = oneshot::channel::<()>();
-    let running = tokio::spawn(server.run(async move {
-        stopped.await.ok();
-    }));
-    let mut company = elsewhere(move || async move { Company::make(addr, &token).await }).await;
-    let idle = company.others_work(tokio::time::sleep(IDLE)).await.1;
-    let (mut ratios, mut during) = ([Vec::new(), Vec::new()], Vec::new());
+    let running = Running::of(server);
+    let addr = running.addr;
+    let company = elsewhere(move || async move { Company::make(addr, &token).await }).await;
+    running.stop().await;
+    place.settle().await;
+
+    let mut ratios = [Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
         let mut took = Vec::new();
         for policy in POLICIES {
-            tidy(bare).await;
-            company.agents[1..].rotate_left(3);
-            took.push(company.assign(policy).await);
+            let running = Running::of(start(&place.copy("given").await).await);
+            took.push(company.at(running.addr).assign(policy).await);
+            running.stop().await;
+            place.remove("given").await;
         }
-        tidy(bare).await;
-        company.agents[1..].rotate_left(3);
-        let (_, calls) = company.others_work(company.assign(RevocationPolicy::Keep)).await;
-        during.extend(calls);
-        tidy(bare).await;
-        let (update, insert) = by_hand(bare, &company.agents[0]).await;
+        let (update, insert) = by_hand(&place, &place.copy("bare").await, &company.agents[0]).await;
+        place.remove("bare").await;
         println!("  bare UPDATE {:.1} s, bare INSERT {:.1} s", update.as_secs_f64(), insert.as_secs_f64());
         for ((policy, (given, time)), ratios) in POLICIES.iter().zip(took).zip(&mut ratios) {
             let ratio = time.as_secs_f64() / (update + insert).as_secs_f64();
@@ -130,6 +219,14 @@ async fn measure(url: &str, leads: u64, bare: Bare<'_>) {
         ratios.sort_by(f64::total_cmp);
         println!("  {}: ratios {ratios:.2?}, target at most {TARGET}", word(*policy));
     }
+
+    let running = Running::of(start(&place.copy("others").await).await);
+    let company = company.at(running.addr);
+    let idle = company.others_work(tokio::time::sleep(IDLE)).await.1;
+    let (_, during) = company.others_work(company.assign(RevocationPolicy::Keep)).await;
+    running.stop().await;
+    place.remove("others").await;
+    place.remove(FILLED).await;
     for (at, what) in CALLS.iter().enumerate() {
         let of = |calls: &[(usize, Duration)]| -> Vec<Duration> {
             calls.iter().filter(|(call, _)| *call == at).map(|(_, time)| *time).collect()
@@ -138,8 +235,6 @@ async fn measure(url: &str, leads: u64, bare: Bare<'_>) {
     }
     let all = |calls: &[(usize, Duration)]| calls.iter().map(|(_, time)| *time).collect();
     told("all of them", all(&idle), all(&during));
-    stop.send(()).unwrap();
-    running.await.unwrap().unwrap();
 }
 
 const POLICIES: [RevocationPolicy; 2] = [RevocationPolicy::Revoke, RevocationPolicy::Keep];
@@ -209,6 +304,10 @@ impl Company {
             company.own.push(service.create_lead(request).await.unwrap().into_inner().lead.unwrap().id);
         }
         company
+    }
+
+    fn at(&self, addr: SocketAddr) -> Self {
+        Self { addr, ..self.clone() }
     }
 
     async fn channel(&self) -> Channel {
@@ -283,62 +382,51 @@ impl Company {
     }
 }
 
-/// Each round starts with the tables as a database keeps them.
-async fn tidy(bare: Bare<'_>) {
-    if let Bare::Postgres(url) = bare {
-        let mut database = PgConnection::connect(url).await.unwrap();
-        for statement in ["VACUUM ANALYZE", "CHECKPOINT"] {
-            sqlx::query(statement).execute(&mut database).await.unwrap();
-        }
-    }
-}
-
 /// How long an UPDATE of the leads takes, and an INSERT of as many history entries.
-async fn by_hand(bare: Bare<'_>, to: &str) -> (Duration, Duration) {
+async fn by_hand(place: &Place, url: &str, to: &str) -> (Duration, Duration) {
     let to = uuid::Uuid::parse_str(to).unwrap();
-    match bare {
-        Bare::Sqlite(path) => {
-            let path = path.to_owned();
+    match place {
+        Place::Sqlite(_) => {
+            let path = place.path("bare");
             let run = move || {
                 let database = rusqlite::Connection::open(path).unwrap();
-                let settings = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; \
-                                PRAGMA busy_timeout = 10000";
+                let settings = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON";
                 database.execute_batch(settings).unwrap();
                 let started = Instant::now();
                 let updated = database.execute(UPDATE, [to.as_bytes().as_slice()]).unwrap();
                 let update = started.elapsed();
                 let started = Instant::now();
-                let id = "CAST(x'FF' || randomblob(1) || substr(id, 3) AS BLOB)";
-                let inserted = database.execute(&insert(id), [i64::try_from(updated).unwrap()]).unwrap();
+                let insert = insert("CAST(x'FF' || substr(id, 2) AS BLOB)");
+                let inserted = database.execute(&insert, [to.as_bytes().as_slice()]).unwrap();
                 assert_eq!(updated, inserted);
                 (update, started.elapsed())
             };
             spawn_blocking(run).await.unwrap()
         }
-        Bare::Postgres(url) => {
+        Place::Postgres { .. } => {
             let mut database = PgConnection::connect(url).await.unwrap();
             let started = Instant::now();
             let updated = sqlx::query(AssertSqlSafe(UPDATE.replace("?1", "$1"))).bind(to).execute(&mut database).await;
             let (updated, update) = (updated.unwrap().rows_affected(), started.elapsed());
-            let round = format!("f{:03x}", started.elapsed().subsec_nanos() % 4096);
-            let id = format!("overlay(id::text placing '{round}' from 1 for 4)::uuid");
-            let statement = insert(&id).replace("?1", "$1");
+            let insert = insert("overlay(id::text placing 'f' from 1 for 1)::uuid").replace("?1", "$1");
             let started = Instant::now();
-            let inserted = sqlx::query(AssertSqlSafe(statement)).bind(i64::try_from(updated).unwrap());
-            assert_eq!(inserted.execute(&mut database).await.unwrap().rows_affected(), updated);
+            let inserted = sqlx::query(AssertSqlSafe(insert)).bind(to).execute(&mut database).await.unwrap();
+            assert_eq!(inserted.rows_affected(), updated);
             (update, started.elapsed())
         }
     }
 }
 
-const UPDATE: &str = "UPDATE leads SET assignee_id = ?1, assigned_by = ?1, assign_time = assign_time + 1, \
+const UPDATE: &str = "UPDATE leads SET assignee_id = ?1, assigned_by = ?1, assign_time = update_time, \
                       update_time = update_time + 1, version = version + 1 WHERE country = 'DE' AND state = 'ACTIVE'";
 
-/// Copies of the newest entries, under identities that sort after all others, in the same order.
+/// One entry a lead, under identities that sort after all others, in the order of the leads.
 fn insert(id: &str) -> String {
-    let columns = "lead_id, kind, time, actor_id, on_behalf_of, changes, activity, decision";
     format!(
-        "INSERT INTO lead_history (id, {columns}) SELECT {id}, {columns} FROM lead_history \
-         WHERE kind = 'ASSIGNED' ORDER BY id DESC LIMIT ?1"
+        "INSERT INTO lead_history (id, lead_id, kind, time, actor_id, changes) \
+         SELECT {id}, id, 'ASSIGNED', update_time, ?1, '{CHANGES}' FROM leads \
+         WHERE country = 'DE' AND state = 'ACTIVE' ORDER BY id"
     )
 }
+
+const CHANGES: &str = r#"[{"field":"assignee_id","before":"019abcde-0000-7000-8000-000000000001","after":"019abcde-0000-7000-8000-000000000002"}]"#;

@@ -156,7 +156,7 @@ async fn may_take_alone<A>(
 ) -> Result<()> {
     let candidate = Candidate::lock(tx, &BTreeSet::from([user])).await?.remove(&user);
     let candidate = candidate.ok_or(Error::NotFound(Resource::User))?;
-    candidate.may_take(lead.lead(), settings).map_err(Error::Ineligible)?;
+    candidate.may_take(lead.lead().kind(), settings).map_err(Error::Ineligible)?;
     if candidate.facts().profile.assign_partial_orders_only {
         // The answer tells of the lead's orders.
         if leads::get(tx, &caller.scope::<View>(), lead.lead().id).await?.is_none() {

@@ -16,7 +16,7 @@ use crate::{
         settings::Settings,
         user::{Actor, ApiToken, Group, User, UserState},
     },
-    store::{Store, Tx, lead_access::RowChange, permission_changes},
+    store::{Insert, Store, Tx, lead_access::RowChange, permission_changes},
 };
 
 /// A page of the record, newest first, without the access to leads that the caller may not view.
@@ -147,11 +147,20 @@ pub(super) async fn accesses<'a>(
     by: Actor,
     changes: impl Iterator<Item = (&'a RowChange<'a>, PermissionChangeKind)>,
 ) -> Result<()> {
+    Ok(accesses_ready(tx, by, changes)?.run(tx).await?)
+}
+
+/// The same, ready to be written.
+pub(super) fn accesses_ready<'a>(
+    tx: &Tx,
+    by: Actor,
+    changes: impl Iterator<Item = (&'a RowChange<'a>, PermissionChangeKind)>,
+) -> Result<Insert> {
     let changed = changes.map(|(RowChange { lead, user_id, before, after }, kind)| {
         access_changed(kind, (lead.lead().id, *user_id), before.as_ref(), after.as_ref())
     });
-    let changed = changed.filter(|changed| !changed.changes.is_empty()).collect();
-    Ok(permission_changes::append(tx, Some(by), changed).await?)
+    let changed = changed.filter(|changed| !changed.changes.is_empty());
+    Ok(permission_changes::ready(tx, Some(by), changed)?)
 }
 
 fn access_changed(

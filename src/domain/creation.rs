@@ -2,7 +2,7 @@
 
 mod batch;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use self::batch::{Batch, Waiting};
 use super::{Error, Result, distribution};
@@ -10,7 +10,7 @@ use crate::{
     access::{
         Caller,
         policy::Reach,
-        scope::{Chosen, LeadScope, View},
+        scope::{Chosen, LeadScope},
     },
     model::{
         Time,
@@ -21,6 +21,7 @@ use crate::{
     store::{
         self, Retryable, Tx, fence,
         leads::{self, Keys},
+        users,
     },
 };
 
@@ -118,6 +119,7 @@ pub fn may_import(caller: &Caller) -> Result<()> {
 /// Only what concerns all rows: the database's.
 pub async fn take_in(tx: &Tx, caller: &Caller, rows: &[&Row], duplicates: &Duplicates) -> Result<Vec<Result<Intake>>> {
     fence::hold(tx, caller.fence()).await?;
+    hold_assignees(tx, rows).await?;
     let keys: Vec<Keys> = rows.iter().map(|row| Keys::of(&row.lead.fields, &duplicates.keys)).collect();
     leads::lock_keys(tx, &keys).await?;
     let existing = leads::existing(tx, &whoever_may_see(), &keys).await?;
@@ -151,6 +153,25 @@ pub async fn take_in(tx: &Tx, caller: &Caller, rows: &[&Row], duplicates: &Dupli
     Ok(answers)
 }
 
+/// Locks at once whoever several rows may be given to, where rules give some of them away: one by one, as the rows come, would be in another order
+/// than that in which rules lock theirs.
+async fn hold_assignees(tx: &Tx, rows: &[&Row]) -> Result<()> {
+    let names = |row: &Row| row.lead.assignee_id.is_some() || row.assignee_email.is_some();
+    if rows.len() < 2 || !rows.iter().any(|row| names(row)) {
+        return Ok(());
+    }
+    let mut held = distribution::targets_for_new(tx).await?;
+    if held.is_empty() {
+        return Ok(());
+    }
+    let emails: BTreeSet<&String> = rows.iter().filter_map(|row| row.assignee_email.as_ref()).collect();
+    for email in emails {
+        held.extend(users::by_email(tx, email).await?);
+    }
+    held.extend(rows.iter().filter_map(|row| row.lead.assignee_id));
+    Ok(users::lock(tx, &held).await?)
+}
+
 /// New leads that are nobody's go to whom the rules say. Whoever loses sight of one by that is answered with it as they made it.
 async fn give_away(tx: &Tx, caller: &Caller, taken: &mut [Result<Intake>]) -> Result<()> {
     let created =
@@ -161,8 +182,11 @@ async fn give_away(tx: &Tx, caller: &Caller, taken: &mut [Result<Intake>]) -> Re
         return Ok(());
     }
     let ids: Vec<LeadId> = given.keys().copied().collect();
-    let seen = leads::get_many(tx, &caller.scope::<View>(), &ids).await?;
-    let mut seen: HashMap<LeadId, Lead> = seen.into_iter().map(|found| (found.lead().id, found.into_lead())).collect();
+    let mut seen = HashMap::new();
+    for action in [Action::View, Action::Edit] {
+        let found = leads::get_many(tx, &caller.scope_to(action), &ids).await?;
+        seen.extend(found.into_iter().map(|found| (found.lead().id, found.into_lead())));
+    }
     for taken in taken {
         if let Ok(Intake::Created(lead)) = taken
             && let Some(now) = seen.remove(&lead.id)

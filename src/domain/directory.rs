@@ -95,7 +95,12 @@ pub async fn update(tx: &Tx, caller: &Caller, id: UserId, patch: &UserPatch, eta
     if let Some(profile) = profile {
         caller.may_hand_out(Some(&before), &Facts { profile, ..before.clone() })?;
     }
-    users::update(tx, id, patch).await.map_err(email_taken)?;
+    let mut patch = patch.clone();
+    if patch.away_until == Some(None) {
+        // Who is back before the time was away all the same.
+        patch.away_until = Some(user.away_until.map(|until| until.min(tx.now())));
+    }
+    users::update(tx, id, &patch).await.map_err(email_taken)?;
     changed(tx, &caller, &user).await
 }
 

@@ -33,11 +33,11 @@ use crate::{
     query::{
         fields::Field,
         filter::Filter,
-        order::{Key as OrderKey, Order},
+        order::Order,
         slice::{Slice, Sliced},
     },
     store::{
-        Db, Store, Tx, lead_list,
+        self, Db, Store, Tx, lead_access, lead_list,
         leads::{self, Locked},
         rules as stored, settings,
         unplaced::{self, UnplacedLead},
@@ -68,8 +68,7 @@ pub struct Placement {
 pub async fn waiting(store: &Store, caller: &Caller, filter: Filter, slice: &Slice) -> Result<Sliced<Lead>> {
     let nobodys = Filter::parse(WITHOUT_ASSIGNEE).map_err(|fault| Error::Internal(fault.to_string()))?;
     let query = Query { action: Action::Assign, states: vec![LeadState::Active], filter: nobodys.and(filter) };
-    let oldest_first = Order(vec![OrderKey { field: Field::CreateTime, descending: false }]);
-    queries::list(store, caller, &query, &oldest_first, slice).await
+    queries::list(store, caller, &query, &Order::oldest_first(), slice).await
 }
 
 /// The rules that are tried on demand: this one, or all that aren't disabled.
@@ -88,6 +87,25 @@ pub async fn tried(db: &impl Db, only: Option<RuleId>) -> Result<Vec<Rule>> {
     Ok(vec![rule])
 }
 
+/// What becomes of a lead tells whether it passes a rule's filter, and so of its orders where that tests them.
+fn may_tell(caller: &Caller, rules: &[Rule]) -> Result<()> {
+    let sees_orders = caller.order_visibility == OrderVisibility::All
+        && caller.reach(Action::View).contains(caller.reach(Action::Assign));
+    if sees_orders {
+        return Ok(());
+    }
+    for rule in rules {
+        if parsed(rule)?.tests().any(|(field, _)| *field == Field::LastOrderStatus) {
+            return Err(Error::ActionNotPermitted(Action::View));
+        }
+    }
+    Ok(())
+}
+
+fn parsed(rule: &Rule) -> Result<Filter> {
+    Filter::parse(&rule.filter).map_err(|fault| Error::Internal(fault.to_string()))
+}
+
 /// Gives leads to those whose turn it is. Leads that have found somebody meanwhile are refused.
 ///
 /// # Errors
@@ -101,6 +119,7 @@ pub async fn distribute(
 ) -> Result<Vec<Placement>> {
     let reached = leads::lock_many(tx, &caller.scope::<Assign>(), &caller.scope::<View>(), ids).await?;
     let rules = tried(tx, only).await?;
+    may_tell(caller, &rules)?;
     let (mut free, mut refused) = (Vec::new(), HashMap::new());
     for id in ids {
         match covered(reached.get(id)).and_then(still_free) {
@@ -110,7 +129,8 @@ pub async fn distribute(
             }
         }
     }
-    let mut placed = place(tx, caller.actor(), &caller.scope::<Assign>(), &free, &rules, Some(batch)).await?;
+    let tried = (rules.as_slice(), only.is_none());
+    let mut placed = place(tx, caller.actor(), &caller.scope::<Assign>(), &free, tried, Some(batch)).await?;
     let placement = |lead_id: &LeadId| match (refused.remove(lead_id), placed.remove(lead_id)) {
         (None, Some((rule_id, found))) => {
             let done = found.map(|lead| (lead.assignee_id.unwrap_or(caller.id()), etag::of(lead.version)));
@@ -128,6 +148,26 @@ fn still_free(lead: &Locked<Assign>) -> Result<&Locked<Assign>> {
     if assignee_id.is_none() && *state == LeadState::Active { Ok(lead) } else { Err(Error::LeadChanged) }
 }
 
+/// Locks the rules for new leads, and answers their targets, who are to be locked next.
+pub(super) async fn targets_for_new(tx: &Tx) -> Result<BTreeSet<UserId>> {
+    let rules = stored::on_creation(tx).await?;
+    if rules.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    if !stored::lock(tx, &rules.iter().collect::<Vec<_>>()).await? {
+        return Err(store::Error::Conflict(None).into());
+    }
+    let (mut users, mut groups) = (BTreeSet::new(), Vec::new());
+    for rule in rules {
+        match rule.targets {
+            Targets::Users(targets) => users.extend(targets.iter().map(|target| target.user_id)),
+            Targets::Group(group) => groups.push(group),
+        }
+    }
+    users.extend(stored::members(tx, &groups).await?.into_values().flatten());
+    Ok(users)
+}
+
 /// Gives leads that were just made without an assignee to those whose turn it is by the rules for that, whoever made them; answers those that
 /// have found somebody.
 pub(super) async fn distribute_new(tx: &Tx, by: Actor, ids: &[LeadId]) -> Result<HashMap<LeadId, Lead>> {
@@ -138,10 +178,11 @@ pub(super) async fn distribute_new(tx: &Tx, by: Actor, ids: &[LeadId]) -> Result
     if rules.is_empty() {
         return Ok(HashMap::new());
     }
+    let others = stored::all(tx).await?.into_iter().any(|rule| !rule.disabled && !rule.on_creation);
     let every_lead = LeadScope::service("rules are for new leads, whoever made them");
     let reached = leads::lock_many(tx, &every_lead, &every_lead, ids).await?;
     let new: Vec<&Locked<Assign>> = ids.iter().filter_map(|id| covered(reached.get(id)).ok()).collect();
-    let placed = place(tx, by, &every_lead, &new, &rules, None).await?;
+    let placed = place(tx, by, &every_lead, &new, (&rules, !others), None).await?;
     Ok(placed.into_iter().filter_map(|(id, (_, found))| Some((id, found.ok()?))).collect())
 }
 
@@ -153,7 +194,7 @@ async fn place(
     by: Actor,
     scope: &LeadScope<Assign>,
     leads: &[&Locked<Assign>],
-    rules: &[Rule],
+    (rules, all_tried): (&[Rule], bool),
     batch: Option<BatchId>,
 ) -> Result<HashMap<LeadId, Found>> {
     let ids: Vec<LeadId> = leads.iter().map(|lead| lead.lead().id).collect();
@@ -161,6 +202,7 @@ async fn place(
     let used: HashSet<RuleId> = deciding.values().copied().collect();
     let used: Vec<&Rule> = rules.iter().filter(|rule| used.contains(&rule.id)).collect();
     let mut table = Table::open(tx, &used, true).await?;
+    table.people.set_blocked(lead_access::blocked(tx, &ids).await?);
     let (mut chosen, mut unplaced) = (Vec::new(), BTreeMap::new());
     for lead in leads {
         let rule = deciding.get(&lead.lead().id).copied();
@@ -176,7 +218,8 @@ async fn place(
     // Nobody has had them.
     let done = hand_over(tx, by, &handovers, RevocationPolicy::Revoke, batch).await?;
     table.write(tx).await?;
-    unplaced::note(tx, &unplaced).await?;
+    let told = unplaced.iter().filter(|(_, (_, cause))| all_tried || *cause != Unplaced::NoRule);
+    unplaced::note(tx, &told.map(|(id, why)| (*id, *why)).collect()).await?;
     let placed = done.into_iter().map(|(id, done)| (id, (deciding.get(&id).copied(), Ok(done.after))));
     let left = unplaced.into_iter().map(|(id, (rule, cause))| (id, (rule, Err(cause))));
     Ok(placed.chain(left).collect())
@@ -194,8 +237,7 @@ async fn deciding(
         if rest.is_empty() {
             break;
         }
-        let filter = Filter::parse(&rule.filter).map_err(|fault| Error::Internal(fault.to_string()))?;
-        let passing = lead_list::passing(db, scope, &rest, &filter, OrderVisibility::All).await?;
+        let passing = lead_list::passing(db, scope, &rest, &parsed(rule)?, OrderVisibility::All).await?;
         rest.retain(|id| !passing.contains(id));
         deciding.extend(passing.into_iter().map(|id| (id, rule.id)));
     }
@@ -211,21 +253,24 @@ struct Table {
 impl Table {
     /// With `lock` nobody else gives the rules' targets leads until the transaction ends.
     async fn open(tx: &Tx, rules: &[&Rule], lock: bool) -> Result<Self> {
+        if lock && !stored::lock(tx, rules).await? {
+            // They were read before.
+            return Err(store::Error::Conflict(None).into());
+        }
         let weighted = rules.iter().filter(|rule| rule.strategy == Strategy::Weighted).map(|rule| rule.id);
-        let weighted: Vec<RuleId> = weighted.collect();
-        let credits =
-            if lock { stored::lock_credits(tx, &weighted).await? } else { stored::credits(tx, &weighted).await? };
+        let credits = stored::credits(tx, &weighted.collect::<Vec<_>>()).await?;
         let groups = rules.iter().filter_map(|rule| match rule.targets {
             Targets::Group(group) => Some(group),
             Targets::Users(_) => None,
         });
         let members = stored::members(tx, &groups.collect::<Vec<_>>()).await?;
-        let pools: HashMap<RuleId, Pool> =
+        let mut pools: HashMap<RuleId, Pool> =
             rules.iter().map(|rule| (rule.id, Pool::of(rule, &members, &credits))).collect();
         let all: BTreeSet<UserId> = pools.values().flat_map(Pool::users).collect();
         let loaded = pools.values().filter(|pool| pool.strategy() == Strategy::LeastLoaded);
         let loaded: BTreeSet<UserId> = loaded.flat_map(Pool::users).collect();
         let people = People::open(tx, &all, &loaded, settings::get(tx).await?, lock).await?;
+        pools.values_mut().for_each(|pool| pool.keep_members(&people));
         Ok(Self { pools, people })
     }
 
@@ -238,8 +283,10 @@ impl Table {
     async fn write(&self, tx: &Tx) -> Result<()> {
         users::note_turns(tx, self.people.turns()).await?;
         users::caught_up(tx, self.people.caught_up()).await?;
-        let credits = self.pools.values().flat_map(Pool::changed_credits).collect();
-        Ok(stored::set_credits(tx, &credits).await?)
+        for (rule, pool) in &self.pools {
+            stored::set_credits(tx, *rule, &pool.changed_credits()).await?;
+        }
+        Ok(())
     }
 }
 
@@ -274,7 +321,9 @@ impl Trial {
     /// # Errors
     /// The database's.
     pub async fn part(&mut self, store: &Store, caller: &Caller, leads: &[Lead]) -> Result<Vec<Placement>> {
+        may_tell(caller, &self.rules)?;
         let ids: Vec<LeadId> = leads.iter().map(|lead| lead.id).collect();
+        self.table.people.set_blocked(lead_access::blocked(store, &ids).await?);
         let deciding = deciding(store, &caller.scope::<Assign>(), &ids, &self.rules).await?;
         let tried = leads.iter().map(|lead| {
             let rule_id = deciding.get(&lead.id).copied();
@@ -290,5 +339,10 @@ impl Trial {
 /// # Errors
 /// The database's.
 pub async fn unplaced(store: &Store, caller: &Caller, page: &Page) -> Result<Paged<UnplacedLead>> {
-    Ok(unplaced::list(store, &caller.scope::<Assign>(), page).await?)
+    let mut page = unplaced::list(store, &caller.scope::<Assign>(), page).await?;
+    // By which rule tells of a lead's orders where that tests them.
+    if may_tell(caller, &stored::all(store).await?).is_err() {
+        page.rows.iter_mut().for_each(|unplaced| unplaced.rule_id = None);
+    }
+    Ok(page)
 }

@@ -10,6 +10,7 @@ use crate::{
     },
     model::{
         Time,
+        distribution::Decision,
         history::{Activity, Change, HistoryEntry, HistoryKind},
         ids::LeadId,
         lead::Lead,
@@ -41,7 +42,12 @@ pub async fn list(
         .snapshot((caller.scope::<View>(), kinds, *page), move |tx, args| async move {
             let (scope, kinds, page) = &*args;
             let lead = leads::get(&tx, scope, id).await?.ok_or(Error::LeadNotFound)?;
-            Ok(history::list(&tx, &lead, kinds, hidden, decisions, page).await?)
+            let mut entries = history::list(&tx, &lead, kinds, hidden, decisions, page).await?;
+            if !scope.reaches_all() {
+                // How many leads somebody has, and when they were given one, tells of leads that are hidden.
+                entries.rows.iter_mut().filter_map(|entry| entry.decision.as_mut()).for_each(Decision::forget_numbers);
+            }
+            Ok(entries)
         })
         .await
 }

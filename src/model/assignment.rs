@@ -3,9 +3,33 @@
 use super::{
     Time,
     ids::{AssignmentId, BatchId, EntryId, LeadId, UserId},
+    lead::{Lead, LeadKind, LeadState},
     lead_access::AccessRow,
     user::Actor,
 };
+
+/// What is looked at of a lead before it is given to anybody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// Which.
+    pub id: LeadId,
+    /// How far the person has come.
+    pub kind: LeadKind,
+    /// Whether it is worked.
+    pub state: LeadState,
+    /// Whose it is.
+    pub assignee_id: Option<UserId>,
+    /// Its version.
+    pub version: i64,
+}
+
+impl Held {
+    /// Of a lead.
+    pub fn of(lead: &Lead) -> Self {
+        let Lead { id, state, assignee_id, version, .. } = *lead;
+        Self { id, kind: lead.kind(), state, assignee_id, version }
+    }
+}
 
 /// One lead of a batch of assignments: what it was, and what it became.
 #[derive(Clone, PartialEq, Debug)]

@@ -32,6 +32,11 @@ impl Default for Order {
 }
 
 impl Order {
+    /// As they were made.
+    pub fn oldest_first() -> Self {
+        Self(vec![Key { field: Field::CreateTime, descending: false }])
+    }
+
     /// How many keys an order may have.
     pub const MOST_KEYS: usize = 4;
 

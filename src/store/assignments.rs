@@ -5,7 +5,7 @@ use sea_orm::{
 };
 
 use super::{
-    Db, Error, Result, Store, Tx, bulk, clock,
+    Db, Error, Insert, Result, Store, Tx, bulk, clock,
     entity::assignment::{ActiveModel, Column, Entity, Model},
     lead_access::StoredRow,
     micros, returns, sweep, time,
@@ -18,13 +18,13 @@ use crate::model::{
 /// How long batches can be undone.
 const KEPT: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Keeps what assignments of a batch replaced.
+/// Makes the INSERT that keeps what assignments of a batch replaced.
 ///
 /// # Errors
-/// The database's.
-pub async fn keep(tx: &Tx, batch: BatchId, replaced: &[Replaced]) -> Result<()> {
+/// Only a bug's.
+pub fn keeping(tx: &Tx, batch: BatchId, replaced: &[Replaced]) -> Result<Insert> {
     let rows = replaced.iter().map(|replaced| row(batch, replaced)).collect::<Result<Vec<_>>>()?;
-    bulk::insert(tx, rows).await
+    bulk::ready(tx, rows)
 }
 
 /// Some of a batch that haven't been undone, in its order, after one of them.
@@ -80,8 +80,10 @@ fn row(batch: BatchId, replaced: &Replaced) -> Result<ActiveModel> {
         assigned: assigned.map(|(by, at)| (by.to_string(), micros(at))),
         resolved: resolved.map(|(how, at)| (how.to_string(), micros(at))),
         to: to.map(|(to, at)| (to.to_string(), micros(at))),
+        // That whoever lost it and whoever got it had nothing and have nothing, goes without saying.
         access: access
             .iter()
+            .filter(|row| row.before.is_some() || row.after.is_some())
             .map(|ReplacedRow { user_id, before, after }| {
                 (user_id.to_string(), before.as_ref().map(StoredRow::from), after.as_ref().map(StoredRow::from))
             })
@@ -102,22 +104,30 @@ fn read(row: Model) -> Result<Replaced> {
     let user = |text: String| text.parse::<UserId>().map_err(|_| corrupt());
     let entry = |text: String| text.parse::<EntryId>().map_err(|_| corrupt());
     let at = |micros| time(micros).ok_or_else(corrupt);
+    let assignee = assignee.map(user).transpose()?;
+    let to = to.map(|(to, micros)| Ok::<_, Error>((user(to)?, at(micros)?))).transpose()?;
     let access = access.into_iter().map(|(text, before, after)| {
         let user_id = user(text)?;
         let read = |row: Option<StoredRow>| row.map(|row| row.read(user_id)).transpose();
         Ok(ReplacedRow { user_id, before: read(before)?, after: read(after)? })
     });
+    let mut access = access.collect::<Result<Vec<_>>>()?;
+    for user_id in [assignee, to.map(|(to, _)| to)].into_iter().flatten() {
+        if access.iter().all(|row| row.user_id != user_id) {
+            access.push(ReplacedRow { user_id, before: None, after: None });
+        }
+    }
     Ok(Replaced {
         id: id.into(),
         lead_id: lead_id.into(),
         version,
         before: Worked {
-            assignee_id: assignee.map(user).transpose()?,
+            assignee_id: assignee,
             assigned: assigned.map(|(by, micros)| Ok::<_, Error>((user(by)?, at(micros)?))).transpose()?,
             resolved: resolved.map(|(how, micros)| Ok::<_, Error>((entry(how)?, at(micros)?))).transpose()?,
         },
-        to: to.map(|(to, micros)| Ok::<_, Error>((user(to)?, at(micros)?))).transpose()?,
-        access: access.collect::<Result<Vec<_>>>()?,
+        to,
+        access,
     })
 }
 

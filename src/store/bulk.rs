@@ -19,7 +19,7 @@ pub struct Insert(Vec<Statement>);
 
 impl Insert {
     /// These rows, and then others.
-    pub(super) fn then(mut self, others: Self) -> Self {
+    pub fn then(mut self, others: Self) -> Self {
         self.0.extend(others.0);
         self
     }
@@ -140,11 +140,19 @@ impl<A: ActiveModelTrait> Rows<A> {
 /// # Errors
 /// [`Error::Unique`], [`Error::Reference`], or the database's.
 pub(super) async fn insert<A: ActiveModelTrait>(tx: &Tx, rows: Vec<A>) -> Result<()> {
+    ready(tx, rows)?.run(tx).await
+}
+
+/// Makes the INSERT of rows that have all set the same columns, in their order.
+///
+/// # Errors
+/// Only a bug's.
+pub(super) fn ready<A: ActiveModelTrait>(tx: &Tx, rows: impl IntoIterator<Item = A>) -> Result<Insert> {
     let mut gathered = Rows::default();
     for row in rows {
         gathered.add(row)?;
     }
-    gathered.insert(tx.conn().0.get_database_backend())?.run(tx).await
+    gathered.insert(tx.conn().0.get_database_backend())
 }
 
 /// Many texts as one parameter, since a statement of a thousand takes longer to read than to run: an array for PostgreSQL, JSON for

@@ -1,16 +1,16 @@
 //! Access to single leads: one row per lead and user, which is a grant, a retained access, or a block.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{Asterisk, Expr, ExprTrait, Func, OnConflict, Query, ValueTuple},
 };
 use uuid::Uuid;
 
 use super::{
-    Db, Error, Result, Tx, bulk,
+    Db, Error, Insert, Result, Tx, bulk,
     entity::lead_access::{self, Column, Entity},
     lead_events,
     leads::{Found, Locked},
@@ -76,6 +76,24 @@ pub async fn among(db: &impl Db, pairs: &[(&Locked<Assign>, UserId)]) -> Result<
     rows.into_iter().map(|row| Ok(((row.lead_id.into(), row.user_id.into()), read(row)?))).collect()
 }
 
+/// Who is blocked from which of some leads that are at hand.
+///
+/// # Errors
+/// The database's.
+pub async fn blocked(db: &impl Db, ids: &[LeadId]) -> Result<HashSet<(LeadId, UserId)>> {
+    let conn = db.conn().0;
+    let these = bulk::is_one_of(Column::LeadId, ids.iter().map(|id| id.uuid()), conn.get_database_backend());
+    let blocked: Vec<(Uuid, Uuid)> = Entity::find()
+        .select_only()
+        .columns([Column::LeadId, Column::UserId])
+        .filter(these)
+        .filter(Column::Kind.eq(AccessKind::Blocked.word()))
+        .into_tuple()
+        .all(&conn)
+        .await?;
+    Ok(blocked.into_iter().map(|(lead, user)| (lead.into(), user.into())).collect())
+}
+
 /// Every row of some leads.
 pub(super) async fn of_leads(db: &impl Db, ids: &[LeadId]) -> Result<HashMap<LeadId, Vec<AccessRow>>> {
     let found = Entity::find().filter(Column::LeadId.is_in(ids.iter().map(|id| id.uuid()))).all(&db.conn().0).await?;
@@ -130,11 +148,11 @@ pub struct RowChange<'a> {
     pub after: Option<AccessRow>,
 }
 
-/// Puts rows in place of those that are there.
+/// Puts new rows in place of those that are there.
 ///
 /// # Errors
 /// The database's.
-pub async fn change(tx: &Tx, changes: &[RowChange<'_>]) -> Result<()> {
+pub async fn change(tx: &Tx, changes: &[RowChange<'_>], new: Insert) -> Result<()> {
     let mut gone: BTreeMap<UserId, Vec<Uuid>> = BTreeMap::new();
     for RowChange { lead, user_id, before, .. } in changes {
         note(tx, lead.lead(), *user_id, before.as_ref());
@@ -146,8 +164,15 @@ pub async fn change(tx: &Tx, changes: &[RowChange<'_>]) -> Result<()> {
         let theirs = Column::UserId.eq(user.uuid());
         Entity::delete_many().filter(theirs).filter(Column::LeadId.is_in(leads)).exec(&tx.conn().0).await?;
     }
-    let new = changes.iter().filter_map(|change| Some(model(change.lead.lead(), change.after.as_ref()?)));
-    bulk::insert(tx, new.collect()).await
+    new.run(tx).await
+}
+
+/// Makes the INSERT of the rows that are to be there.
+///
+/// # Errors
+/// Only a bug's.
+pub fn new_rows(tx: &Tx, changes: &[RowChange<'_>]) -> Result<Insert> {
+    bulk::ready(tx, changes.iter().filter_map(|change| Some(model(change.lead.lead(), change.after.as_ref()?))))
 }
 
 /// Writes into a lead's rows when it is to be contacted next, where that has changed.

@@ -21,7 +21,7 @@ pub use self::{
     duplicates::{Existing, Keys, existing, lock_keys, registrable},
     insert::NewLeads,
     write::{
-        Written, delete, set_active, set_assignees, set_claimed, set_deposited, set_discarded, set_fields,
+        Written, delete, reassigned, set_active, set_assignees, set_claimed, set_deposited, set_discarded, set_fields,
         set_resolved, set_resolved_by_sale, set_retrieved, set_worked,
     },
 };
@@ -289,6 +289,36 @@ pub async fn lock_many<A: Acts, V>(
         found.insert(id, reached);
     }
     Ok(found)
+}
+
+/// Those of some leads that are still in the version given, locked under the scope until the transaction ends, in one statement: a lead that
+/// somebody changes while it waits is in another version by then, and is not among them.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_unchanged<A: Acts>(
+    tx: &Tx,
+    scope: &LeadScope<A>,
+    versions: &HashMap<LeadId, i64>,
+) -> Result<HashMap<LeadId, Locked<A>>> {
+    let conn = tx.conn().0;
+    let backend = conn.get_database_backend();
+    fence::hold(tx, scope.fence()).await?;
+    let mut asked = rows()
+        .filter(bulk::is_one_of(lead::Column::Id, versions.keys().map(|id| id.uuid()), backend))
+        .filter(visible::covers(scope, backend))
+        .order_by_asc(lead::Column::Id);
+    QuerySelect::query(&mut asked).lock_with_tables(LockType::Update, [lead::Entity]);
+    let rows = asked.into_model::<Row>().all(&conn).await?;
+    tx.read_clock().await?;
+    let mut unchanged = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let lead = row.read()?;
+        if versions.get(&lead.id) == Some(&lead.version) {
+            unchanged.insert(lead.id, Locked(Found { lead, scope: scope.clone() }));
+        }
+    }
+    Ok(unchanged)
 }
 
 /// Keeps a lead from being deleted until the transaction ends; false: it is gone.

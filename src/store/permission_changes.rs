@@ -7,7 +7,7 @@ use sea_orm::{
 };
 
 use super::{
-    Db, Error, Result, Tx,
+    Db, Error, Insert, Result, Tx, bulk,
     entity::{
         lead,
         permission_change::{ActiveModel, Column, Entity, Model},
@@ -24,19 +24,21 @@ use crate::{
     },
 };
 
-/// How many entries one statement takes: each has eleven parameters, and SQLite takes 32,766.
-const CHUNK: usize = 2_000;
-
 /// Appends what one actor did, in the order given; no actor: whoever holds the database itself.
 ///
 /// # Errors
 /// The database's.
 pub async fn append(tx: &Tx, actor: Option<Actor>, changed: Vec<Changed>) -> Result<()> {
+    ready(tx, actor, changed)?.run(tx).await
+}
+
+/// Makes the INSERT that appends it.
+///
+/// # Errors
+/// Only a bug's.
+pub fn ready(tx: &Tx, actor: Option<Actor>, changed: impl IntoIterator<Item = Changed>) -> Result<Insert> {
     let rows = changed.into_iter().map(|changed| row(tx, actor, changed)).collect::<Result<Vec<_>>>()?;
-    for rows in rows.chunks(CHUNK) {
-        Entity::insert_many(rows.to_vec()).exec_without_returning(&tx.conn().0).await?;
-    }
-    Ok(())
+    bulk::ready(tx, rows)
 }
 
 /// A page of the record, newest first, without the access to leads that the scope doesn't cover.

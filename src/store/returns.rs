@@ -18,7 +18,7 @@ use crate::model::{
     user::Actor,
 };
 
-/// Says that the leads of a batch go back, where that isn't said yet.
+/// Says that the leads of a batch go back. Until the transaction ends, none of them do.
 ///
 /// # Errors
 /// The database's.
@@ -31,8 +31,9 @@ pub async fn order(tx: &Tx, order: &Return) -> Result<()> {
         return_time: Set(micros(*return_time)),
         next_time: Set(micros(*return_time)),
     };
-    let unless_there = OnConflict::column(Column::BatchId).do_nothing().to_owned();
-    Entity::insert(row).on_conflict(unless_there).exec_without_returning(&tx.conn().0).await?;
+    // Where it is said already, this is to lock it.
+    let again = OnConflict::column(Column::BatchId).update_column(Column::BatchId).to_owned();
+    Entity::insert(row).on_conflict(again).exec_without_returning(&tx.conn().0).await?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, LockType},
+    sea_query::{CaseStatement, Expr, LockType},
 };
 use uuid::Uuid;
 
@@ -139,40 +139,46 @@ pub async fn credits(db: &impl Db, rules: &[RuleId]) -> Result<Credits> {
     Ok(rows.into_iter().map(|row| ((row.rule_id.into(), row.user_id.into()), row.credit)).collect())
 }
 
-/// The same; nobody else has a turn by these rules until the transaction ends. In one order, or two wait for each other.
+/// Locks rules until the transaction ends, in one order: nobody else has a turn by them, or changes them. Answers whether they are still the ones
+/// given.
 ///
 /// # Errors
 /// The database's.
-pub async fn lock_credits(tx: &Tx, rules: &[RuleId]) -> Result<Credits> {
-    Entity::find()
+pub async fn lock(tx: &Tx, rules: &[&Rule]) -> Result<bool> {
+    let now: Vec<(Uuid, i64)> = Entity::find()
         .select_only()
-        .column(Column::Id)
-        .filter(Column::Id.is_in(rules.iter().map(|rule| rule.uuid())))
+        .columns([Column::Id, Column::Version])
+        .filter(Column::Id.is_in(rules.iter().map(|rule| rule.id.uuid())))
         .order_by_asc(Column::Id)
         .lock(LockType::NoKeyUpdate)
-        .into_tuple::<Uuid>()
+        .into_tuple()
         .all(&tx.conn().0)
         .await?;
-    credits(tx, rules).await
+    let now: HashMap<RuleId, i64> = now.into_iter().map(|(id, version)| (id.into(), version)).collect();
+    Ok(rules.iter().all(|rule| now.get(&rule.id) == Some(&rule.version)))
 }
 
-/// Writes what has changed of that.
+/// Writes what has changed of one rule's.
 ///
 /// # Errors
 /// The database's.
-pub async fn set_credits(tx: &Tx, credits: &BTreeMap<(RuleId, UserId), i64>) -> Result<()> {
-    for ((rule, user), credit) in credits {
-        target::Entity::update_many()
-            .col_expr(target::Column::Credit, Expr::val(*credit))
-            .filter(target::Column::RuleId.eq(rule.uuid()))
-            .filter(target::Column::UserId.eq(user.uuid()))
-            .exec(&tx.conn().0)
-            .await?;
+pub async fn set_credits(tx: &Tx, rule: RuleId, credits: &BTreeMap<UserId, i64>) -> Result<()> {
+    if credits.is_empty() {
+        return Ok(());
     }
+    let of_user = |case: CaseStatement, (user, credit): (&UserId, &i64)| {
+        case.case(target::Column::UserId.eq(user.uuid()), *credit)
+    };
+    target::Entity::update_many()
+        .col_expr(target::Column::Credit, credits.iter().fold(CaseStatement::new(), of_user).into())
+        .filter(target::Column::RuleId.eq(rule.uuid()))
+        .filter(target::Column::UserId.is_in(credits.keys().map(|user| user.uuid())))
+        .exec(&tx.conn().0)
+        .await?;
     Ok(())
 }
 
-fn of(rules: &[RuleId]) -> sea_orm::sea_query::SimpleExpr {
+fn of(rules: &[RuleId]) -> Expr {
     target::Column::RuleId.is_in(rules.iter().map(|rule| rule.uuid()))
 }
 

@@ -212,7 +212,7 @@ pub async fn note_assigned(tx: &Tx, ids: &BTreeSet<UserId>) -> Result<()> {
     Ok(())
 }
 
-/// When users were last given a lead, by whomever; whoever is said to be earlier than that stays so.
+/// Notes when users had their last turns.
 ///
 /// # Errors
 /// The database's.
@@ -266,8 +266,12 @@ pub async fn caught_up(tx: &Tx, ids: &BTreeSet<UserId>) -> Result<()> {
         return Ok(());
     }
     let back = user::ActiveModel { away_until: Set(None), ..Default::default() };
-    let these = user::Column::Id.is_in(ids.iter().map(|id| id.uuid()));
-    user::Entity::update_many().set(back).filter(these).exec(&tx.conn().0).await?;
+    user::Entity::update_many()
+        .set(back)
+        .col_expr(user::Column::Version, user::Column::Version.into_expr().add(1))
+        .filter(user::Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .exec(&tx.conn().0)
+        .await?;
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use crate::{
     },
     domain::{Error, Resource, Result, batches::covered, etag},
     model::{
+        assignment::Held,
         ids::{BatchId, LeadId, OrderId, UserId},
         permission::{Capability, RevocationPolicy},
     },
@@ -134,7 +135,7 @@ async fn deal_out(
             // Asked for twice, it is theirs by then.
             return Ok(Card { lead, turn: Turn { to: *to, changes: false } });
         }
-        let turn = dealer.deal(lead.lead()).map_err(Error::Ineligible)?;
+        let turn = dealer.deal(&Held::of(lead.lead())).map_err(Error::Ineligible)?;
         turns.insert(*id, turn.to);
         Ok(Card { lead, turn })
     });

@@ -5,11 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::eligibility::Candidate;
 use crate::{
     domain::{Error, Ineligible, Result, Violation},
-    model::{
-        ids::UserId,
-        lead::{Lead, LeadState},
-        settings::Settings,
-    },
+    model::{assignment::Held, ids::UserId, lead::LeadState, settings::Settings},
     store::Tx,
 };
 
@@ -51,7 +47,7 @@ impl<'a> Dealer<'a> {
     }
 
     /// The first in turn who can take a lead, which counts as theirs from now on; else what is in the way of whoever's turn it was.
-    pub(super) fn deal(&mut self, lead: &Lead) -> Result<Turn, Ineligible> {
+    pub(super) fn deal(&mut self, lead: &Held) -> Result<Turn, Ineligible> {
         let mut in_the_way = None;
         let can = self.turns.iter().position(|candidate| match self.may_take(candidate, lead) {
             Ok(()) => true,
@@ -74,11 +70,15 @@ impl<'a> Dealer<'a> {
     }
 
     /// Whoever has a lead may keep it.
-    fn may_take(&self, candidate: &Candidate, lead: &Lead) -> Result<(), Ineligible> {
-        if lead.assignee_id == Some(candidate.user_id()) { Ok(()) } else { candidate.may_take(lead, self.settings) }
+    fn may_take(&self, candidate: &Candidate, lead: &Held) -> Result<(), Ineligible> {
+        if lead.assignee_id == Some(candidate.user_id()) {
+            Ok(())
+        } else {
+            candidate.may_take(lead.kind, self.settings)
+        }
     }
 
-    fn takes_from_previous(&mut self, lead: &Lead) {
+    fn takes_from_previous(&mut self, lead: &Held) {
         let previous = lead.assignee_id.filter(|_| lead.state == LeadState::Active);
         let candidate = self.turns.iter_mut().find(|candidate| Some(candidate.user_id()) == previous);
         if let Some(candidate) = candidate {

@@ -10,7 +10,7 @@ use crate::{
     domain::{Ineligible, Result},
     model::{
         ids::UserId,
-        lead::{Lead, LeadKind},
+        lead::LeadKind,
         permission::Action,
         settings::Settings,
         user::{Desk, UserState},
@@ -76,20 +76,20 @@ impl Candidate {
         self.facts.profile.max_open_leads.is_none_or(|most| self.open < u64::from(most))
     }
 
-    /// Whether they may be given one lead more, be it among others.
+    /// Whether they may be given one lead more of a kind, be it among others.
     ///
     /// # Errors
     /// What is in the way.
-    pub fn may_take(&self, lead: &Lead, settings: &Settings) -> Result<(), Ineligible> {
-        self.may_have(lead, settings)?;
+    pub fn may_take(&self, kind: LeadKind, settings: &Settings) -> Result<(), Ineligible> {
+        self.may_have(kind, settings)?;
         if self.has_room() { Ok(()) } else { Err(Ineligible::OverCapacity) }
     }
 
-    /// Whether a lead may be theirs that takes no room, since the work on it has ended.
+    /// Whether a lead of a kind may be theirs that takes no room, since the work on it has ended.
     ///
     /// # Errors
     /// What is in the way.
-    pub fn may_have(&self, lead: &Lead, settings: &Settings) -> Result<(), Ineligible> {
+    pub fn may_have(&self, kind: LeadKind, settings: &Settings) -> Result<(), Ineligible> {
         let facts = &self.facts;
         if facts.state == UserState::Deactivated {
             return Err(Ineligible::UserDeactivated);
@@ -97,7 +97,7 @@ impl Candidate {
         if !self.views {
             return Err(Ineligible::CannotView);
         }
-        if settings.enforce_desks && facts.desk.is_some_and(|theirs| theirs != desk_of(lead)) {
+        if settings.enforce_desks && facts.desk.is_some_and(|theirs| theirs != desk_of(kind)) {
             return Err(Ineligible::WrongDesk);
         }
         Ok(())
@@ -118,8 +118,8 @@ fn is_limited(facts: &Facts) -> bool {
     facts.profile.max_open_leads.is_some()
 }
 
-fn desk_of(lead: &Lead) -> Desk {
-    match lead.kind() {
+fn desk_of(kind: LeadKind) -> Desk {
+    match kind {
         LeadKind::Lead | LeadKind::Registration => Desk::Sales,
         LeadKind::Client => Desk::Retention,
     }

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use tokio::task::yield_now;
+
 use crate::{
     access::{paths::paths, policy::Principal, scope::Assign},
-    domain::{Result, audit, history},
+    domain::{Error, Result, audit, history},
     model::{
         Time,
         assignment::{Replaced, ReplacedRow, Worked},
@@ -18,8 +20,8 @@ use crate::{
         user::Actor,
     },
     store::{
-        self, Tx, assignments,
-        history::Happening,
+        Insert, Tx, assignments,
+        history::{Entries, Happening},
         lead_access::{self, RowChange},
         leads::{self, Locked, Written},
         principals, users,
@@ -73,32 +75,45 @@ pub(in crate::domain) async fn hand_over(
         Some(batch) => Some((batch, ended(tx, handovers).await?)),
         None => None,
     };
-    let after = assign(tx, by, handovers).await?;
+    let to: Vec<(&Locked<Assign>, Option<UserId>)> =
+        handovers.iter().map(|handover| (handover.lead, handover.to)).collect();
+    let written = leads::reassigned(tx, &to, by.user());
     let (changes, kinds): (Vec<RowChange<'_>>, Vec<PermissionChangeKind>) =
         handovers.iter().flat_map(|handover| settled(handover, &given, retained)).unzip();
+    let write = async { Ok(leads::set_assignees(tx, &to, by.user()).await?) };
+    // What else there is to be written is made ready while the database writes the leads.
+    let make_ready = async {
+        let why = handovers.iter().filter_map(|handover| Some((handover.lead.lead().id, handover.why?)));
+        let mut rest = recorded(tx, by, &written, &why.collect())?;
+        // With many leads each of these takes a while, and others may go on in between.
+        yield_now().await;
+        rest = rest.then(audit::accesses_ready(tx, by, changes.iter().zip(kinds))?);
+        yield_now().await;
+        if let Some((batch, ended)) = kept {
+            let replaced = replaced(tx, handovers, (&given, &changes), &ended, &written);
+            rest = rest.then(assignments::keeping(tx, batch, &replaced)?);
+            yield_now().await;
+        }
+        Ok::<_, Error>((lead_access::new_rows(tx, &changes)?, rest))
+    };
+    let ((), (rows, rest)) = tokio::try_join!(write, make_ready)?;
     users::note_assigned(tx, &handovers.iter().filter_map(|handover| handover.to).collect()).await?;
-    lead_access::change(tx, &changes).await?;
-    audit::accesses(tx, by, changes.iter().zip(kinds)).await?;
-    if let Some((batch, ended)) = kept {
-        let replaced = replaced(tx, handovers, (&given, &changes), &ended, &after);
-        assignments::keep(tx, batch, &replaced).await?;
-    }
+    lead_access::change(tx, &changes, rows).await?;
+    rest.run(tx).await?;
 
     let losing: BTreeSet<UserId> = handovers.iter().filter_map(|handover| handover.lead.lead().assignee_id).collect();
     let losing: Vec<UserId> = losing.into_iter().collect();
     let losing = principals::facts_of(tx, &losing).await?;
     let losing: HashMap<UserId, Principal> =
         losing.iter().map(|facts| (facts.user_id, Principal::resolve(facts))).collect();
-    let told = handovers.iter().filter_map(|handover| {
-        let before = handover.lead.lead();
-        let after = after.get(&before.id)?.clone();
+    let told = written.into_iter().map(|Written { before, after }| {
         let previous = before.assignee_id.map(|user_id| {
             let row = retained(user_id);
             let paths = |principal| paths(principal, &after, row.as_ref(), tx.now());
             let remaining = losing.get(&user_id).map(paths).unwrap_or_default();
             Previous { user_id, policy, expire_time: row.and_then(|row| row.expire_time), remaining }
         });
-        Some((before.id, HandedOver { after, previous }))
+        (before.id, HandedOver { after, previous })
     });
     Ok(told.collect())
 }
@@ -114,29 +129,21 @@ async fn given(tx: &Tx, handovers: &[Handover<'_>]) -> Result<Given> {
     Ok(lead_access::among(tx, &pairs.collect::<Vec<_>>()).await?)
 }
 
-async fn assign(tx: &Tx, by: Actor, handovers: &[Handover<'_>]) -> Result<HashMap<LeadId, Lead>> {
-    let given: Vec<(&Locked<Assign>, Option<UserId>)> =
-        handovers.iter().map(|handover| (handover.lead, handover.to)).collect();
-    let written = leads::set_assignees(tx, &given, by.user()).await?;
-    let why = handovers.iter().filter_map(|handover| Some((handover.lead.lead().id, handover.why?)));
-    record(tx, by, &written, &why.collect()).await?;
-    Ok(written.into_iter().map(|written| (written.after.id, written.after)).collect())
+/// Says in the histories of leads whose they are now.
+pub(super) async fn record(tx: &Tx, by: Actor, written: &[Written<'_>]) -> Result<()> {
+    Ok(recorded(tx, by, written, &HashMap::new())?.run(tx).await?)
 }
 
-/// Says in the histories of leads whose they are now, and why, where rules have decided it.
-pub(super) async fn record(
-    tx: &Tx,
-    by: Actor,
-    written: &[Written<'_>],
-    why: &HashMap<LeadId, &Decision>,
-) -> Result<()> {
-    let happened = written.iter().map(|Written { before, after }| Happening {
-        lead_id: after.id,
-        kind: if after.assignee_id.is_some() { HistoryKind::Assigned } else { HistoryKind::Unassigned },
-        changes: history::changes(Some(before), after),
-        decision: why.get(&after.id).copied().cloned(),
-    });
-    Ok(store::history::append(tx, by, happened.collect()).await?)
+/// The same, ready to be written, and why, where rules have decided it.
+fn recorded(tx: &Tx, by: Actor, written: &[Written<'_>], why: &HashMap<LeadId, &Decision>) -> Result<Insert> {
+    let mut entries = Entries::by(by);
+    for Written { before, after } in written {
+        let kind = if after.assignee_id.is_some() { HistoryKind::Assigned } else { HistoryKind::Unassigned };
+        let changes = history::changes(Some(before), after);
+        let decision = why.get(&after.id).copied().cloned();
+        entries.add(tx, Happening { lead_id: after.id, kind, changes, decision })?;
+    }
+    Ok(entries.insert(tx)?)
 }
 
 /// How the work on leads has ended, where it has.
@@ -189,12 +196,11 @@ fn replaced(
     handovers: &[Handover<'_>],
     (given, changes): (&Given, &[RowChange<'_>]),
     ended: &HashMap<LeadId, EntryId>,
-    after: &HashMap<LeadId, Lead>,
+    written: &[Written<'_>],
 ) -> Vec<Replaced> {
     let changed: HashMap<(LeadId, UserId), &RowChange<'_>> =
         changes.iter().map(|change| ((change.lead.lead().id, change.user_id), change)).collect();
-    let replaced = handovers.iter().filter_map(|Handover { lead, to, .. }| {
-        let before = lead.lead();
+    let replaced = handovers.iter().zip(written).map(|(Handover { to, .. }, Written { before, after })| {
         // What stayed as it was is kept as well: where it is no longer so, the lead isn't given back.
         let row = |user_id: UserId| {
             let (change, row) = (changed.get(&(before.id, user_id)), given.get(&(before.id, user_id)));
@@ -205,15 +211,14 @@ fn replaced(
             }
         };
         let resolved = ended.get(&before.id).copied().zip(before.resolve_time);
-        let after = after.get(&before.id)?;
-        Some(Replaced {
+        Replaced {
             id: AssignmentId::at(tx.now()),
             lead_id: before.id,
             version: after.version,
             to: after.assignee_id.zip(after.assigned.map(|(_, at)| at)),
             before: Worked { assignee_id: before.assignee_id, assigned: before.assigned, resolved },
             access: [before.assignee_id, *to].into_iter().flatten().map(row).collect(),
-        })
+        }
     });
     replaced.collect()
 }

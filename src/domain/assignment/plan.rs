@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,33 +15,25 @@ use super::{
     eligibility::Candidate,
 };
 use crate::{
-    access::{
-        Caller,
-        scope::{Assign, View},
-    },
+    access::{Caller, scope::Assign},
     domain::{
-        Error, Ineligible, Resource, Result,
-        batches::covered,
-        etag,
+        Error, Ineligible, Resource, Result, etag,
         queries::{self, Query},
     },
     model::{
         Time,
-        assignment::Return,
+        assignment::{Held, Return},
         ids::{BatchId, LeadId, UserId},
-        lead::{Lead, LeadState},
+        lead::LeadState,
         permission::{Action, Capability, RevocationPolicy},
     },
-    query::{
-        fields::Field,
-        filter::Filter,
-        order::{Key, Order},
-        slice::Slice,
-    },
+    query::{fields::Field, filter::Filter},
     store::{Store, Tx, lead_list, leads, returns, settings, users},
 };
 
-/// How many leads are looked at, and given, at once: whoever works on others meanwhile waits for no more than that.
+/// How many leads are looked at at once for a plan.
+const PLANNED_AT_ONCE: u32 = 2_000;
+/// How many leads are given at once: whoever works on others meanwhile waits for no more than that.
 const PART: u32 = 500;
 /// The most leads of a plan.
 const MOST: usize = 1_000_000;
@@ -106,6 +99,7 @@ pub struct Plan {
     /// Whether that isn't what the settings say.
     overrides: bool,
     return_time: Option<Time>,
+    filter: Arc<Filter>,
     leads: Vec<Planned>,
     digest: [u8; 32],
 }
@@ -139,13 +133,11 @@ pub async fn plan(store: &Store, caller: &Caller, wanted: &Wanted) -> Result<Pla
             let (scope, selection) = (caller.scope::<Assign>(), queries::selection(caller, query));
             let settings = settings::get(&tx).await?;
             let mut dealer = Dealer::look_at(&tx, assignees, &settings).await?;
-            let oldest_first = Order(vec![Key { field: Field::CreateTime, descending: false }]);
             let resolved = policy.unwrap_or_else(|| settings.revocation_policy());
             let (mut leads, mut digest) = (Vec::new(), Sha256::new().chain_update(format!("{resolved:?}")));
             let mut after = None;
             loop {
-                let slice = Slice { size: PART, after };
-                let sliced = lead_list::list(&tx, &scope, &selection, &oldest_first, &slice).await?;
+                let sliced = lead_list::held(&tx, &scope, &selection, after, PLANNED_AT_ONCE).await?;
                 for lead in &sliced.rows {
                     let turn = dealer.deal(lead);
                     digest.update(told(lead, turn));
@@ -160,13 +152,14 @@ pub async fn plan(store: &Store, caller: &Caller, wanted: &Wanted) -> Result<Pla
                 }
             }
             let (time, overrides, digest) = (tx.now(), policy.is_some(), digest.finalize().into());
-            Ok(Plan { time, policy: resolved, overrides, return_time: *return_time, leads, digest })
+            let filter = Arc::new(query.filter.clone());
+            Ok(Plan { time, policy: resolved, overrides, return_time: *return_time, filter, leads, digest })
         })
         .await
 }
 
 /// What makes a plan another one: which leads, whose they are and in which state, and whose they become. Not what else is said of them.
-fn told(lead: &Lead, turn: Result<Turn, Ineligible>) -> Vec<u8> {
+fn told(lead: &Held, turn: Result<Turn, Ineligible>) -> Vec<u8> {
     let id = |user: Option<UserId>| user.map(UserId::uuid).unwrap_or_default().into_bytes();
     let to = match turn {
         Ok(turn) => id(Some(turn.to)).to_vec(),
@@ -218,7 +211,7 @@ impl Plan {
     pub fn part(&self, from: usize) -> Part {
         let leads = self.leads.iter().skip(from).take(PART as usize).copied().collect();
         let Self { policy, overrides, return_time, .. } = *self;
-        Part { policy, overrides, return_time, leads }
+        Part { policy, overrides, return_time, filter: Arc::clone(&self.filter), leads }
     }
 }
 
@@ -228,6 +221,8 @@ pub struct Part {
     policy: RevocationPolicy,
     overrides: bool,
     return_time: Option<Time>,
+    /// Whether the caller may ask for that is asked of every part.
+    filter: Arc<Filter>,
     leads: Vec<Planned>,
 }
 
@@ -242,6 +237,7 @@ impl Part {
     /// # Errors
     /// The database's.
     pub async fn foretell(&self, store: &Store, caller: &Caller) -> Result<Vec<Outcome>> {
+        queries::may_ask(caller, Action::Assign, &self.filter)?;
         let still = leads::get_many(store, &caller.scope::<Assign>(), &self.ids()).await?;
         let still: HashSet<LeadId> = still.iter().map(|found| found.lead().id).collect();
         let outcome = |Planned { lead_id, version, turn }: &Planned| {
@@ -256,8 +252,8 @@ impl Part {
         Ok(self.leads.iter().map(outcome).collect())
     }
 
-    /// Gives the leads to those to whom they are to go, be it only until some time. Leads that have been changed since the plan are refused one by one, and so are
-    /// those that their assignee can't take any more.
+    /// Gives the leads to those to whom they are to go, be it only until some time. Leads that have been changed since the plan are refused
+    /// one by one, and so are those that their assignee can't take any more.
     ///
     /// # Errors
     /// What concerns all of them: CAPABILITY_REQUIRED; the database's.
@@ -265,20 +261,25 @@ impl Part {
         if self.overrides {
             caller.require(Capability::ManageLeadAccess)?;
         }
+        queries::may_ask(caller, Action::Assign, &self.filter)?;
+        if let (Some(batch), Some(at)) = (batch, self.return_time) {
+            // First, as what gives leads back does.
+            returns::order(tx, &Return { batch_id: batch, actor: caller.actor(), return_time: at }).await?;
+        }
         let ids = self.ids();
-        let reached = leads::lock_many(tx, &caller.scope::<Assign>(), &caller.scope::<View>(), &ids).await?;
+        let versions = self.leads.iter().map(|planned| (planned.lead_id, planned.version)).collect();
+        let unchanged = leads::lock_unchanged(tx, &caller.scope::<Assign>(), &versions).await?;
+        let changed: Vec<LeadId> = ids.iter().copied().filter(|id| !unchanged.contains_key(id)).collect();
+        let changed = why_not(tx, caller, &changed).await?;
         let settings = settings::get(tx).await?;
         let to: BTreeSet<UserId> = self.leads.iter().filter_map(|planned| Some(planned.turn.ok()?.to)).collect();
         let mut candidates = Candidate::lock(tx, &to).await?;
-        let dealt = self.leads.iter().map(|Planned { lead_id, version, turn }| {
-            let lead = covered(reached.get(lead_id))?;
+        let dealt = self.leads.iter().map(|Planned { lead_id, turn, .. }| {
+            let lead = unchanged.get(lead_id).ok_or_else(|| changed(lead_id))?;
             let turn = turn.map_err(Error::Ineligible)?;
-            if lead.lead().version != *version {
-                return Err(Error::LeadChanged);
-            }
             if turn.changes {
                 let candidate = candidates.get_mut(&turn.to).ok_or(Error::NotFound(Resource::User))?;
-                candidate.may_take(lead.lead(), &settings).map_err(Error::Ineligible)?;
+                candidate.may_take(lead.lead().kind(), &settings).map_err(Error::Ineligible)?;
                 candidate.takes();
                 let previous = lead.lead().assignee_id.filter(|_| lead.lead().state == LeadState::Active);
                 if let Some(previous) = previous.and_then(|previous| candidates.get_mut(&previous)) {
@@ -288,13 +289,25 @@ impl Part {
             Ok(Card { lead, turn })
         });
         let dealt: Vec<Result<Card<'_>>> = dealt.collect();
-        if let (Some(batch), Some(at)) = (batch, self.return_time) {
-            returns::order(tx, &Return { batch_id: batch, actor: caller.actor(), return_time: at }).await?;
-        }
         hand_out(tx, caller, ids.into_iter().zip(dealt), self.policy, batch).await
     }
 
     fn ids(&self) -> Vec<LeadId> {
         self.leads.iter().map(|planned| planned.lead_id).collect()
     }
+}
+
+/// Why leads that were planned can't be given: they have been changed, or the caller may no longer give them, or see them.
+async fn why_not(tx: &Tx, caller: &Caller, ids: &[LeadId]) -> Result<impl Fn(&LeadId) -> Error> {
+    let mut reached = Vec::new();
+    for action in [Action::Assign, Action::View] {
+        let found =
+            if ids.is_empty() { Vec::new() } else { leads::get_many(tx, &caller.scope_to(action), ids).await? };
+        reached.push(found.iter().map(|found| found.lead().id).collect::<HashSet<LeadId>>());
+    }
+    Ok(move |id: &LeadId| match reached.iter().position(|reached| reached.contains(id)) {
+        Some(0) => Error::LeadChanged,
+        Some(_) => Error::ActionNotPermitted(Action::Assign),
+        None => Error::LeadNotFound,
+    })
 }

@@ -16,9 +16,10 @@ use crate::{
         assignment::Replaced,
         ids::{AssignmentId, BatchId, LeadId, UserId},
         lead::{Lead, LeadState},
+        lead_access::AccessKind,
     },
     store::{
-        Store, Tx, assignments,
+        Store, Tx, assignments, lead_access,
         leads::{self, Locked, Reached},
         returns, settings,
     },
@@ -37,10 +38,18 @@ const AT_LAST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The database's.
 pub async fn give_back(store: &Store) -> Result<()> {
     for batch in returns::due(store).await? {
-        let mut at = Place { batch, after: None, left: 0 };
-        while let Some(next) = store.write(at, |tx, at| async move { part(&tx, *at).await }).await? {
-            at = next;
+        if let Err(error) = give_back_one(store, batch).await {
+            // Others are not to wait for it.
+            tracing::warn!(?error, %batch, "leads that are to go back are still where they were");
         }
+    }
+    Ok(())
+}
+
+async fn give_back_one(store: &Store, batch: BatchId) -> Result<()> {
+    let mut at = Place { batch, after: None, left: 0 };
+    while let Some(next) = store.write(at, |tx, at| async move { part(&tx, *at).await }).await? {
+        at = next;
     }
     Ok(())
 }
@@ -66,12 +75,21 @@ async fn part(tx: &Tx, at: Place) -> Result<Option<Place>> {
     let settings = settings::get(tx).await?;
     let owners: BTreeSet<UserId> = given.iter().filter_map(|given| given.before.assignee_id).collect();
     let mut owners = Candidate::lock(tx, &owners).await?;
+    let still: Vec<Option<&Locked<Assign>>> = given.iter().map(|given| still_given(&reached, given)).collect();
+    let pairs = given.iter().zip(&still).filter_map(|(given, lead)| Some(((*lead)?, given.before.assignee_id?)));
+    let rows = lead_access::among(tx, &pairs.collect::<Vec<_>>()).await?;
+    // Who had a lead wasn't blocked from it: that has been decided since.
+    let blocked =
+        |lead: &Lead, owner: UserId| rows.get(&(lead.id, owner)).is_some_and(|row| row.kind == AccessKind::Blocked);
     let (mut back, mut done) = (Vec::new(), Vec::new());
-    for given in &given {
-        let lead = still_given(&reached, given);
+    for (given, lead) in given.iter().zip(still) {
         let owner = given.before.assignee_id.and_then(|owner| owners.get_mut(&owner));
-        if let (Some(lead), Some(owner)) = (lead, owner) {
-            if owner.may_take(lead.lead(), &settings).is_err() {
+        if let (Some(lead), Some(owner)) = (lead, owner)
+            && lead.lead().state != LeadState::Resolved
+            && !blocked(lead.lead(), owner.user_id())
+        {
+            // What is set aside goes back once it is retrieved.
+            if lead.lead().state == LeadState::Discarded || owner.may_take(lead.lead().kind(), &settings).is_err() {
                 continue;
             }
             owner.takes();
@@ -94,10 +112,10 @@ async fn part(tx: &Tx, at: Place) -> Result<Option<Place>> {
     Ok(None)
 }
 
-/// The lead, where nobody has given it to anybody since, and the work on it goes on.
+/// The lead, where nobody has given it to anybody since.
 fn still_given<'a>(reached: &'a HashMap<LeadId, Reached<Assign>>, given: &Replaced) -> Option<&'a Locked<Assign>> {
     let Some(Reached::Covered(locked)) = reached.get(&given.lead_id) else { return None };
-    let Lead { assignee_id, assigned, state, .. } = locked.lead();
+    let Lead { assignee_id, assigned, .. } = locked.lead();
     let to = assignee_id.zip(assigned.map(|(_, at)| at));
-    (to == given.to && *state == LeadState::Active).then_some(&**locked)
+    (to == given.to).then_some(&**locked)
 }

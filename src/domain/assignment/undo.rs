@@ -118,9 +118,9 @@ impl Judge {
         let Worked { assignee_id, resolved, .. } = &replaced.before;
         if let Some(candidate) = assignee_id.and_then(|user| self.candidates.get_mut(&user)) {
             if resolved.is_some() {
-                candidate.may_have(lead, &self.settings).map_err(Error::Ineligible)?;
+                candidate.may_have(lead.kind(), &self.settings).map_err(Error::Ineligible)?;
             } else {
-                candidate.may_take(lead, &self.settings).map_err(Error::Ineligible)?;
+                candidate.may_take(lead.kind(), &self.settings).map_err(Error::Ineligible)?;
                 candidate.takes();
             }
         }
@@ -147,9 +147,9 @@ async fn put_back(tx: &Tx, caller: &Caller, back: &[GoesBack<'_>]) -> Result<Has
     for (before, leads) in alike {
         written.extend(leads::set_worked(tx, &leads, before).await?);
     }
-    record(tx, caller.actor(), &written, &HashMap::new()).await?;
+    record(tx, caller.actor(), &written).await?;
     let changes: Vec<RowChange<'_>> = back.iter().flat_map(GoesBack::rows).collect();
-    lead_access::change(tx, &changes).await?;
+    lead_access::change(tx, &changes, lead_access::new_rows(tx, &changes)?).await?;
     audit::accesses(tx, caller.actor(), changes.iter().map(|change| (change, kind_of(change)))).await?;
     let undone: Vec<AssignmentId> = back.iter().map(|back| back.replaced.id).collect();
     assignments::forget(tx, &undone).await?;

@@ -383,7 +383,7 @@ impl<'a> Batch<'a> {
         }
         let known = self.assignees.get_mut(&id).and_then(Option::as_mut);
         let assignee = known.ok_or_else(|| Error::invalid("lead.assignee_id", "no such user"))?;
-        assignee.may_take(lead, &self.settings).map_err(Error::Ineligible)?;
+        assignee.may_take(lead.kind(), &self.settings).map_err(Error::Ineligible)?;
         assignee.takes();
         self.given.insert(id);
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use crate::{
     model::{
         Time,
         distribution::{Decision, Ineligible, Judged, Key, Rule, Standing, Strategy, Target, Targets, Unplaced},
-        ids::{GroupId, RuleId, UserId},
+        ids::{GroupId, LeadId, RuleId, UserId},
         lead::Lead,
         settings::Settings,
     },
@@ -33,6 +33,8 @@ pub(super) struct People {
     last: Time,
     turns: BTreeMap<UserId, Time>,
     caught_up: BTreeSet<UserId>,
+    /// Who was revoked from which lead; a rule gives nobody back what somebody took from them.
+    blocked: HashSet<(LeadId, UserId)>,
 }
 
 struct Person {
@@ -42,6 +44,12 @@ struct Person {
     last_assign_time: Option<Time>,
     /// Until when they are away, or were: then they count as having as many leads as the others, until they do.
     away_until: Option<Time>,
+}
+
+impl Person {
+    fn is_away(&self, now: Time) -> bool {
+        self.away_until.is_some_and(|until| until > now)
+    }
 }
 
 impl People {
@@ -70,7 +78,18 @@ impl People {
         let persons: BTreeMap<UserId, Person> = candidates.into_iter().map(person).collect();
         let last = persons.values().filter_map(|person| person.last_assign_time).max();
         let last = last.map_or(tx.now(), |last| last.max(tx.now()));
-        Ok(Self { settings, persons, now: tx.now(), last, turns: BTreeMap::new(), caught_up: BTreeSet::new() })
+        let (turns, caught_up, blocked) = (BTreeMap::new(), BTreeSet::new(), HashSet::new());
+        Ok(Self { settings, persons, now: tx.now(), last, turns, caught_up, blocked })
+    }
+
+    /// Says who was revoked from which of the leads that are given next.
+    pub(super) fn set_blocked(&mut self, blocked: HashSet<(LeadId, UserId)>) {
+        self.blocked = blocked;
+    }
+
+    /// Whether a user is a member of a group.
+    pub(super) fn is_member(&self, user: UserId, group: GroupId) -> bool {
+        self.persons.get(&user).is_some_and(|person| person.candidate.facts().groups.contains(&group))
     }
 
     /// When those who have had a turn had their last.
@@ -85,8 +104,14 @@ impl People {
 
     fn may_take(&self, user: UserId, lead: &Lead) -> Result<&Person, Ineligible> {
         let person = self.persons.get(&user).ok_or(Ineligible::UserDeactivated)?;
-        person.candidate.may_take(lead, &self.settings)?;
-        if person.away_until.is_some_and(|until| until > self.now) { Err(Ineligible::Away) } else { Ok(person) }
+        person.candidate.may_take(lead.kind(), &self.settings)?;
+        if person.is_away(self.now) {
+            Err(Ineligible::Away)
+        } else if self.blocked.contains(&(lead.id, user)) {
+            Err(Ineligible::CannotView)
+        } else {
+            Ok(person)
+        }
     }
 
     fn takes(&mut self, user: UserId) {
@@ -111,6 +136,7 @@ impl People {
 pub(super) struct Pool {
     rule_id: RuleId,
     strategy: Strategy,
+    group: Option<GroupId>,
     members: Vec<Member>,
 }
 
@@ -136,7 +162,18 @@ impl Pool {
             changed: false,
         };
         let members = targets.into_iter().map(member).collect();
-        Self { rule_id: rule.id, strategy: rule.strategy, members }
+        let group = match rule.targets {
+            Targets::Group(group) => Some(group),
+            Targets::Users(_) => None,
+        };
+        Self { rule_id: rule.id, strategy: rule.strategy, group, members }
+    }
+
+    /// Lets go of those who have left the group since it was looked at.
+    pub(super) fn keep_members(&mut self, people: &People) {
+        if let Some(group) = self.group {
+            self.members.retain(|member| people.is_member(member.user_id, group));
+        }
     }
 
     pub(super) fn users(&self) -> impl Iterator<Item = UserId> {
@@ -148,9 +185,9 @@ impl Pool {
     }
 
     /// What its members have waited for so far, where that has changed.
-    pub(super) fn changed_credits(&self) -> impl Iterator<Item = ((RuleId, UserId), i64)> {
+    pub(super) fn changed_credits(&self) -> BTreeMap<UserId, i64> {
         let changed = self.members.iter().filter(|member| member.changed);
-        changed.map(|member| ((self.rule_id, member.user_id), member.credit))
+        changed.map(|member| (member.user_id, member.credit)).collect()
     }
 
     /// Whose turn it is to be given a lead, which counts as theirs from now on, and why.
@@ -184,7 +221,7 @@ impl Pool {
             let cause = causes.into_iter().max_by_key(|(cause, count)| (*count, Reverse(*cause)));
             return Err(cause.map_or(Unplaced::NoTargets, |(cause, _)| Unplaced::Nobody(cause)));
         }
-        let floor = self.floor(people, &able);
+        let floor = self.floor(people);
         let mut row: Vec<InRow> = able
             .iter()
             .map(|(place, member)| {
@@ -199,33 +236,46 @@ impl Pool {
                 InRow { place: *place, user_id: member.user_id, standing }
             })
             .collect();
-        row.sort_by_key(|InRow { place, standing, .. }| {
-            let Standing { last_assign_time, open_leads, credit } = *standing;
-            let waiting = if self.strategy == Strategy::Weighted { None } else { last_assign_time };
-            (open_leads, Reverse(credit), waiting, *place)
-        });
+        if self.strategy == Strategy::Weighted {
+            self.sort_by_credit(&mut row);
+        } else {
+            row.sort_by_key(|InRow { place, standing, .. }| (standing.open_leads, standing.last_assign_time, *place));
+        }
         Ok(row)
     }
 
-    /// How many open leads whoever was away counts as having at least: as many as the others who have fewest. Whoever has as many is back.
-    fn floor(&self, people: &mut People, able: &[(usize, &Member)]) -> Option<u64> {
+    /// Whoever would be owed a whole lead soonest, of those who are owed enough already: then nobody is ever a whole lead from what is due to
+    /// them (R. Tijdeman, The chairman assignment problem, 1980).
+    fn sort_by_credit(&self, row: &mut [InRow]) {
+        let weight = |waiting: &InRow| self.members.get(waiting.place).map_or(1, |member| i128::from(member.weight));
+        let all: i128 = row.iter().map(weight).sum();
+        let share = 2 * row.len() as i128 - 2;
+        let credit = |waiting: &InRow| i128::from(waiting.standing.credit.unwrap_or_default());
+        row.sort_by(|a, b| {
+            let owed = |waiting: &InRow| credit(waiting) * share >= all;
+            let soon = |waiting: &InRow| all * share - all - credit(waiting) * share;
+            let sooner = (soon(a) * weight(b)).cmp(&(soon(b) * weight(a)));
+            owed(b).cmp(&owed(a)).then(sooner).then(a.place.cmp(&b.place))
+        });
+    }
+
+    /// How many open leads whoever was away counts as having at least: as many as that of the others who has fewest. Whoever has as many is
+    /// back.
+    fn floor(&self, people: &mut People) -> Option<u64> {
         if self.strategy != Strategy::LeastLoaded {
             return None;
         }
-        let (mut floor, mut back) = (None, Vec::new());
-        for (_, member) in able {
-            match people.persons.get(&member.user_id) {
-                Some(Person { open, away_until: None, .. }) => {
-                    floor = Some(floor.map_or(*open, |floor: u64| floor.min(*open)));
-                }
-                Some(Person { open, .. }) => back.push((member.user_id, *open)),
-                None => {}
-            }
-        }
-        for (user, _) in back.into_iter().filter(|(_, open)| floor.is_some_and(|floor| *open >= floor)) {
+        let present =
+            self.members.iter().filter_map(|member| Some((member.user_id, people.persons.get(&member.user_id)?)));
+        let present = present.filter(|(_, person)| person.candidate.may_take_any() && !person.is_away(people.now));
+        let (back, there): (Vec<_>, Vec<_>) = present.partition(|(_, person)| person.away_until.is_some());
+        let floor = there.iter().map(|(_, person)| person.open).min()?;
+        let caught_up: Vec<UserId> =
+            back.iter().filter(|(_, person)| person.open >= floor).map(|(user, _)| *user).collect();
+        for user in caught_up {
             people.catches_up(user);
         }
-        floor
+        Some(floor)
     }
 
     /// Everybody who could have taken the lead has waited for their weight; who got it pays for all of them.

@@ -183,32 +183,48 @@ pub async fn set_active(tx: &Tx, lead: &Locked<Resolve>) -> Result<Lead> {
     write_one(tx, lead, LeadEventKind::Reopened, active()).await
 }
 
-/// Gives leads to users, or to nobody; the work on given ones is taken up again.
+/// What leads are once they are given to users, or to nobody; the work on given ones is taken up again.
+pub fn reassigned<'a>(tx: &Tx, leads: &[(&'a Locked<Assign>, Option<UserId>)], by: UserId) -> Vec<Written<'a>> {
+    let written = leads.iter().map(|(lead, to)| {
+        let before = lead.lead();
+        let mut after = Lead {
+            assignee_id: *to,
+            assigned: None,
+            update_time: tx.now(),
+            version: before.version + 1,
+            ..before.clone()
+        };
+        if to.is_some() {
+            after.assigned = Some((by, tx.now()));
+            after.state = LeadState::Active;
+            after.disposition = None;
+            after.resolve_time = None;
+        }
+        Written { before, after }
+    });
+    written.collect()
+}
+
+/// Gives leads to users, or to nobody: writes them as [`reassigned`] says.
 ///
 /// # Errors
 /// The database's.
-pub async fn set_assignees<'a>(
-    tx: &Tx,
-    leads: &[(&'a Locked<Assign>, Option<UserId>)],
-    by: UserId,
-) -> Result<Vec<Written<'a>>> {
-    let given: Vec<(&'a Locked<Assign>, UserId)> =
-        leads.iter().filter_map(|(lead, to)| Some((*lead, (*to)?))).collect();
-    let taken: Vec<&'a Locked<Assign>> = leads.iter().filter(|(_, to)| to.is_none()).map(|(lead, _)| *lead).collect();
+pub async fn set_assignees(tx: &Tx, leads: &[(&Locked<Assign>, Option<UserId>)], by: UserId) -> Result<()> {
+    let given: Vec<(&Locked<Assign>, UserId)> = leads.iter().filter_map(|(lead, to)| Some((*lead, (*to)?))).collect();
+    let taken: Vec<&Locked<Assign>> = leads.iter().filter(|(_, to)| to.is_none()).map(|(lead, _)| *lead).collect();
     let row = lead::ActiveModel {
         assignee_id: Set(None),
         assigned_by: Set(None),
         assign_time: Set(None),
         ..Default::default()
     };
-    let mut written = write(tx, &taken, LeadEventKind::Assigned, row).await?;
-    written.extend(give(tx, &given, by).await?);
-    Ok(written)
+    write(tx, &taken, LeadEventKind::Assigned, row).await?;
+    give(tx, &given, by).await
 }
 
-/// Writes whose leads are, in one statement for all of them. What they are then is known without being read.
-async fn give<'a>(tx: &Tx, given: &[(&'a Locked<Assign>, UserId)], by: UserId) -> Result<Vec<Written<'a>>> {
-    let Some((first, _)) = given.first() else { return Ok(Vec::new()) };
+/// Writes whose leads are, in one statement for all of them.
+async fn give(tx: &Tx, given: &[(&Locked<Assign>, UserId)], by: UserId) -> Result<()> {
+    let Some((first, _)) = given.first() else { return Ok(()) };
     let conn = tx.conn().0;
     let backend = conn.get_database_backend();
     let named = |column: &'static str| Expr::col((GIVEN, column));
@@ -233,24 +249,13 @@ async fn give<'a>(tx: &Tx, given: &[(&'a Locked<Assign>, UserId)], by: UserId) -
         return Err(Error::Conflict(None));
     }
     unplaced::forget(tx, &given.iter().map(|(lead, _)| lead.lead().id).collect::<Vec<_>>()).await?;
-    let written = given.iter().map(|(lead, to)| {
+    for (lead, _) in given {
         let before = lead.lead();
         let was = Some(Was::of(before));
         let event = LeadEvent { lead_id: before.id, kind: LeadEventKind::Assigned, was, rows: BTreeMap::new() };
         lead_events::note(tx, event);
-        let after = Lead {
-            assignee_id: Some(*to),
-            assigned: Some((by, tx.now())),
-            state: LeadState::Active,
-            disposition: None,
-            resolve_time: None,
-            update_time: tx.now(),
-            version: before.version + 1,
-            ..before.clone()
-        };
-        Written { before, after }
-    });
-    Ok(written.collect())
+    }
+    Ok(())
 }
 
 /// What leads are given to whom, as a table within the statement.

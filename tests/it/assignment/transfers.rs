@@ -94,11 +94,11 @@ on_both_databases! {
     async fn what_was_given_for_some_time_goes_back(t: TestServer) {
         let (admin, ana, ben, carl) = (t.admin(), t.agent("ana").await, t.agent("ben").await, t.agent("carl").await);
         let mut leads = Vec::new();
-        for name in ["untouched", "worked", "reassigned", "reassigned and back", "resolved", "discarded", "deleted"] {
+        for name in ["untouched", "worked", "reassigned", "reassigned and back", "resolved", "discarded", "deleted", "revoked"] {
             leads.push(t.lead_of(name, &ana).await);
         }
-        let [untouched, worked, reassigned, circled, resolved, discarded, deleted] = leads.as_slice() else {
-            panic!("seven leads")
+        let [untouched, worked, reassigned, circled, resolved, discarded, deleted, revoked] = leads.as_slice() else {
+            panic!("eight leads")
         };
         for return_time in [seconds_ago(60), Timestamp { seconds: 253_402_300_799, nanos: 0 }] {
             let request = TransferLeadsRequest { return_time: Some(return_time), ..transfer(&ana, &[&ben]) };
@@ -106,7 +106,7 @@ on_both_databases! {
         }
         let return_time = Some(seconds_from_now(4));
         let (plan, _, _) = run(&admin, TransferLeadsRequest { return_time, ..transfer(&ana, &[&ben]) }).await.unwrap();
-        assert_eq!(plan.leads, 7);
+        assert_eq!(plan.leads, 8);
         refused(ana.get_lead(&untouched.id).await, ErrorReason::LeadNotFound);
         let campaign = Lead { id: worked.id.clone(), campaign: Some("spring".to_owned()), ..Lead::default() };
         ben.update_lead(campaign, &[]).await.unwrap();
@@ -116,10 +116,11 @@ on_both_databases! {
         ben.resolve(&resolved.id).await.unwrap();
         admin.discard(&discarded.id).await.unwrap();
         admin.delete(&deleted.id).await.unwrap();
+        admin.revoke(&revoked.id, &ana).await.unwrap();
 
         becomes(&admin, untouched, &ana).await;
         becomes(&admin, worked, &ana).await;
-        for (lead, whose) in [(reassigned, &carl), (circled, &ben), (resolved, &ben), (discarded, &ben)] {
+        for (lead, whose) in [(reassigned, &carl), (circled, &ben), (resolved, &ben), (discarded, &ben), (revoked, &ben)] {
             assert_eq!(admin.get_lead(&lead.id).await.unwrap().assignee_id, whose.id, "{}", lead.name());
         }
         assert_eq!(admin.get_lead(&resolved.id).await.unwrap().state(), LeadState::Resolved);

@@ -85,6 +85,19 @@ on_both_databases! {
         assert_eq!(counts(&distribute(&admin).await, &people).into_values().collect::<Vec<_>>(), [3, 0, 0]);
     }
 
+    /// So it is with those who are back before the time.
+    async fn who_comes_back_early_is_not_flooded_either(t: TestServer) {
+        let (admin, ana, ben) = (t.admin(), t.agent("ana").await, t.agent("ben").await);
+        let people = [&ana, &ben];
+        make(&admin, rule("least", AssignmentStrategy::LeastLoaded, &people)).await;
+        away(&t, &ana, 3600).await;
+        leads(&t, 6).await;
+        assert_eq!(counts(&distribute(&admin).await, &people).into_values().collect::<Vec<_>>(), [0, 6]);
+        back(&t, &ana).await;
+        leads(&t, 6).await;
+        assert_eq!(counts(&distribute(&admin).await, &people).into_values().collect::<Vec<_>>(), [3, 3]);
+    }
+
     async fn weights_forget_the_time_of_absence(t: TestServer) {
         let (admin, ana, ben) = (t.admin(), t.agent("ana").await, t.agent("ben").await);
         make(&admin, rule("by weight", AssignmentStrategy::Weighted, &[&ana, &ben])).await;

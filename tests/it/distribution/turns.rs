@@ -1,8 +1,8 @@
 //! Whose turn it is.
 
 use leadward::proto::{
-    AccessLevel, AssignmentRule, AssignmentRuleTarget, AssignmentStrategy, DecidingKey, Desk, DistributeLeadsRequest,
-    ErrorReason, GrantMode, Lead, LeadAction, Profile, Role, UndoAssignmentRequest, User,
+    AccessLevel, AssignmentRule, AssignmentRuleTarget, AssignmentStrategy, Capability, DecidingKey, Desk,
+    DistributeLeadsRequest, ErrorReason, GrantMode, Lead, LeadAction, Profile, Role, UndoAssignmentRequest, User,
 };
 use uuid::Uuid;
 
@@ -54,26 +54,34 @@ on_both_databases! {
         assert_eq!((why.decided_by(), why.candidates[0].open_leads(), why.candidates[1].open_leads()), (DecidingKey::OpenLeads, 0, 3));
     }
 
-    /// At any moment, nobody is a whole lead from what their weight gives them.
+    /// At any moment, nobody is a whole lead from what their weight gives them. The second set is one for which giving to whoever is owed most would
+    /// be more than that.
     async fn weights_are_kept_to_within_one_lead(t: TestServer) {
-        let (admin, ana, ben, carl) = (t.admin(), t.agent("ana").await, t.agent("ben").await, t.agent("carl").await);
-        let weights = [(&ana, 5), (&ben, 3), (&carl, 1)];
-        make(&admin, with_weights(&weights)).await;
-        let mut given = Vec::new();
-        for count in [1, 2, 7, 13, 4] {
-            leads(&t, count).await;
-            given.extend(told(&distribute(&admin).await, &[&ana, &ben, &carl]));
+        let admin = t.admin();
+        let sets: [&[i32]; 3] = [&[5, 3, 1], &[10, 10, 10, 1, 1, 1, 1, 1, 1, 1], &[7]];
+        for (set, weights) in sets.into_iter().enumerate() {
+            let mut people = Vec::new();
+            for (number, weight) in weights.iter().enumerate() {
+                people.push((t.agent(&format!("agent-{set}-{number}")).await, *weight));
+            }
+            let everybody: Vec<&Caller> = people.iter().map(|(user, _)| user).collect();
+            let targets: Vec<(&Caller, i32)> = people.iter().map(|(user, weight)| (user, *weight)).collect();
+            let made = make(&admin, AssignmentRule { name: Some(format!("set {set}")), ..with_weights(&targets) }).await;
+            let mut given = Vec::new();
+            for count in [1, 2, 7, 13, 14] {
+                leads(&t, count).await;
+                given.extend(told(&distribute(&admin).await, &everybody));
+            }
+            let all: i32 = weights.iter().sum();
             for so_far in 1..=given.len() {
-                for (user, weight) in weights {
+                for (user, weight) in &people {
                     let has = given[..so_far].iter().filter(|name| **name == user.name).count();
-                    let due = f64::from(weight) / 9.0 * so_far as f64;
+                    let due = f64::from(*weight) / f64::from(all) * so_far as f64;
                     assert!((has as f64 - due).abs() < 1.0, "{} has {has} of {due} after {so_far}: {given:?}", user.name);
                 }
             }
+            change(&admin, AssignmentRule { id: made.id, disabled: Some(true), ..Default::default() }).await.unwrap();
         }
-        assert_eq!(given.len(), 27);
-        let each = [&ana, &ben, &carl].map(|user| given.iter().filter(|name| **name == user.name).count());
-        assert_eq!(each, [15, 9, 3]);
     }
 
     async fn who_cant_take_a_lead_is_passed_over_and_it_is_kept_why(t: TestServer) {
@@ -221,6 +229,64 @@ on_both_databases! {
         assert_eq!(outcomes.iter().map(|outcome| &outcome.lead_id).collect::<Vec<_>>(), [&inside.id]);
         assert_eq!(admin.get_lead(&outside.id).await.unwrap().assignee_id, "");
         assert_eq!(distribute(&ana).await.len(), 0);
+    }
+
+    /// Revoked is revoked, until somebody decides otherwise: a rule is nobody.
+    async fn no_rule_gives_a_lead_to_whom_it_was_taken_from(t: TestServer) {
+        let (admin, ana, ben) = (t.admin(), t.agent("ana").await, t.agent("ben").await);
+        make(&admin, round_robin(&[&ana, &ben])).await;
+        let lead = t.lead("revoked").await;
+        admin.revoke(&lead.id, &ana).await.unwrap();
+        let trial = DistributeLeadsRequest { validate_only: true, ..DistributeLeadsRequest::default() };
+        assert_eq!(told(&run(&admin, trial).await.unwrap().1, &[&ana, &ben]), ["ben"]);
+        assert_eq!(told(&distribute(&admin).await, &[&ana, &ben]), ["ben"]);
+        let why = assignment(&admin, &lead.id).await.decision.unwrap();
+        assert_eq!((why.candidates[1].user_id.as_str(), why.candidates[1].cause.as_str()), (ana.id.as_str(), "CANNOT_VIEW"));
+        refused(ana.get_lead(&lead.id).await, ErrorReason::LeadNotFound);
+        admin.assign(&lead.id, &ana).await.unwrap();
+        ana.get_lead(&lead.id).await.unwrap();
+    }
+
+    /// How many leads somebody has is told to those alone who may view all of them.
+    async fn why_it_was_this_agent_tells_nothing_of_hidden_leads(t: TestServer) {
+        let (admin, ana, ben) = (t.admin(), t.agent("ana").await, t.agent("ben").await);
+        t.create_profile(Profile {
+            permissions: every_action(AccessLevel::Individual),
+            capabilities: vec![Capability::ManageDirectory.into()],
+            ..profile("clerk", Role::Manager)
+        })
+        .await;
+        let clerk = t.user("clerk", "clerk").await;
+        t.lead_of("hidden", &ben).await;
+        make(&admin, rule("least", AssignmentStrategy::LeastLoaded, &[&ana, &ben])).await;
+        let lead = t.lead("lead").await;
+        distribute(&admin).await;
+        admin.grant(&lead.id, &clerk, GrantMode::ViewOnly).await.unwrap();
+        let why = assignment(&admin, &lead.id).await.decision.unwrap();
+        assert_eq!((why.candidates[1].open_leads, why.candidates[1].last_assign_time.is_some()), (Some(1), true));
+        let why = assignment(&clerk, &lead.id).await.decision.unwrap();
+        assert_eq!(why.candidates.len(), 2);
+        for candidate in why.candidates {
+            assert_eq!((candidate.open_leads, candidate.last_assign_time, candidate.credit), (None, None, None));
+        }
+    }
+
+    /// Which rule decides tells of what the rule asks.
+    async fn rules_about_orders_are_for_those_who_see_them(t: TestServer) {
+        let (admin, ana) = (t.admin(), t.agent("ana").await);
+        let group = t.group("north", &[]).await;
+        let chief = t.agent("chief").await;
+        admin.set_permission(&chief, groups_permission(LeadAction::Assign, &[&group])).await.unwrap();
+        let lead = t.lead_in("lead", &group).await;
+        make(&admin, AssignmentRule { filter: Some("last_order_status = COMPLETED".to_owned()), ..round_robin(&[&ana]) }).await;
+        for validate_only in [true, false] {
+            let request = DistributeLeadsRequest { validate_only, ..DistributeLeadsRequest::default() };
+            let refusal = refused(run(&chief, request).await, ErrorReason::ActionNotPermitted);
+            assert_eq!(crate::support::fact(&refusal, "action"), "VIEW");
+        }
+        admin.set_permission(&chief, groups_permission(LeadAction::View, &[&group])).await.unwrap();
+        assert_eq!(told(&distribute(&chief).await, &[&ana]), ["NO_RULE"]);
+        assert_eq!(super::unplaced::list(&chief).await, [(lead.id, "NO_RULE".to_owned())]);
     }
 
     async fn a_request_that_was_done_to_its_end_is_done_once(t: TestServer) {

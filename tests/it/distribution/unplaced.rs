@@ -1,10 +1,12 @@
 //! Leads for which nobody was found.
 
-use leadward::proto::{AssignmentRule, ErrorReason, LeadAction, ListUnplacedLeadsRequest, UnplacedLead};
+use leadward::proto::{
+    AssignmentRule, DistributeLeadsRequest, ErrorReason, Lead, LeadAction, ListUnplacedLeadsRequest, UnplacedLead,
+};
 use prost_types::FieldMask;
 
-use super::{change, distribute, leads, make, round_robin};
-use crate::support::{Caller, TestServer, groups_permission, on_both_databases, refused};
+use super::{change, distribute, leads, make, round_robin, run, told};
+use crate::support::{Caller, TestServer, groups_permission, named, on_both_databases, refused};
 
 async fn all(caller: &Caller, page_size: i32) -> Vec<UnplacedLead> {
     let mut found = Vec::new();
@@ -59,6 +61,24 @@ on_both_databases! {
         make(&admin, AssignmentRule { name: Some("other".to_owned()), ..round_robin(&[&t.agent("ben").await]) }).await;
         distribute(&admin).await;
         assert_eq!(list(&admin).await, []);
+    }
+
+    /// That no rule is for a lead is known once all were tried.
+    async fn one_rule_alone_says_nothing_of_others(t: TestServer) {
+        let (admin, ana) = (t.admin(), t.agent("ana").await);
+        t.deactivate(&ana).await;
+        let german = AssignmentRule { filter: Some("country = DE".to_owned()), ..round_robin(&[&ana]) };
+        make(&admin, german).await;
+        let elsewhere = AssignmentRule { filter: Some("country = AQ".to_owned()), name: Some("elsewhere".to_owned()), ..round_robin(&[&ana]) };
+        let elsewhere = make(&admin, AssignmentRule { on_creation: Some(true), ..elsewhere }).await;
+        let lead = admin.create_lead(Lead { country: Some("DE".to_owned()), ..named("german") }).await.unwrap();
+        assert_eq!(list(&admin).await, [], "a rule that isn't tried on creation is for it");
+        distribute(&admin).await;
+        let deactivated = [(lead.id, "USER_DEACTIVATED".to_owned())];
+        assert_eq!(list(&admin).await, deactivated);
+        let alone = DistributeLeadsRequest { rule_id: elsewhere.id, ..DistributeLeadsRequest::default() };
+        assert_eq!(told(&run(&admin, alone).await.unwrap().1, &[]), ["NO_RULE"]);
+        assert_eq!(list(&admin).await, deactivated);
     }
 
     async fn it_is_told_to_those_who_may_assign_them(t: TestServer) {

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use leadward::access::Engine;
 use leadward::proto::{
-    AccessLevel, AddGroupMembersRequest, AssignOrderCustomersRequest, BatchGetLeadsRequest, CountLeadsRequest,
-    CreateApiTokenRequest, DeactivateUserRequest, DeleteGroupRequest, ErrorReason, ExportAllLeadsReportRequest,
-    GetAgentReportRequest, GrantMode, Lead, LeadAction, LeadHistoryKind, ListAssignedLeadsRequest, ListMyLeadsRequest,
-    ListOrderDetailsRequest, ListOrdersRequest, ListPermissionChangesRequest, Order, OrderStatus, Profile,
-    ReactivateUserRequest, RemoveGroupMembersRequest, RevokeApiTokenRequest, Role, Settings, UpdateProfileRequest,
+    AccessLevel, AddGroupMembersRequest, AssignLeadsByFilterRequest, AssignOrderCustomersRequest, AssignmentRule,
+    AssignmentRuleTarget, AssignmentStrategy, BatchGetLeadsRequest, CountLeadsRequest, CreateApiTokenRequest,
+    CreateAssignmentRuleRequest, DeactivateUserRequest, DeleteGroupRequest, DistributeLeadsRequest, ErrorReason,
+    ExportAllLeadsReportRequest, GetAgentReportRequest, GrantMode, Lead, LeadAction, LeadHistoryKind,
+    ListAssignedLeadsRequest, ListMyLeadsRequest, ListOrderDetailsRequest, ListOrdersRequest,
+    ListPermissionChangesRequest, ListUnplacedLeadsRequest, Order, OrderStatus, Profile, ReactivateUserRequest,
+    RemoveGroupMembersRequest, RevokeApiTokenRequest, Role, Settings, TransferLeadsRequest, UpdateProfileRequest,
     UpdateSettingsRequest, UpdateUserPermissionsRequest, UpdateUserRequest, User, lead_result,
 };
 use sea_orm::{ConnectionTrait, Database, Statement};
@@ -108,8 +110,21 @@ on_both_databases! {
         let order = admin.place_order(&lead.id, "N-7").await.unwrap();
         admin.grant(&lead.id, &t.agent("ana").await, GrantMode::Full).await.unwrap();
 
+        // Of no rule for it, a lead of nobody's is told.
+        let rule = AssignmentRule {
+            name: Some("elsewhere".to_owned()),
+            filter: Some("country = AQ".to_owned()),
+            strategy: AssignmentStrategy::RoundRobin.into(),
+            targets: vec![AssignmentRuleTarget { user_id: mia.id.clone(), weight: 1 }],
+            on_creation: Some(true),
+            ..AssignmentRule::default()
+        };
+        let request = CreateAssignmentRuleRequest { rule: Some(rule), ..Default::default() };
+        admin.assignments().create_assignment_rule(request).await.unwrap();
+        t.lead("nobody's").await;
+
         let set = async |level| {
-            for action in [LeadAction::View, LeadAction::Edit, LeadAction::Export] {
+            for action in [LeadAction::View, LeadAction::Edit, LeadAction::Export, LeadAction::Assign] {
                 admin.set_permission(&mia, permission(action, level)).await.unwrap();
             }
         };
@@ -126,7 +141,7 @@ on_both_databases! {
 }
 
 /// A watch isn't here: its answers come by themselves.
-const CALLS: [&str; 25] = [
+const CALLS: [&str; 29] = [
     "BatchCheckAccess",
     "GetLead",
     "BatchGetLeads",
@@ -152,6 +167,10 @@ const CALLS: [&str; 25] = [
     "UpdateOrderStatus",
     "ClaimLead",
     "AssignOrderCustomers",
+    "AssignLeadsByFilter",
+    "TransferLeads",
+    "DistributeLeads",
+    "ListUnplacedLeads",
 ];
 
 /// Whether a call shows or touches a lead that has this order.
@@ -228,6 +247,29 @@ async fn shows(call: &str, caller: &Caller, order: &Order) -> bool {
             let request = AssignOrderCustomersRequest { order_ids, assignee_ids, ..Default::default() };
             let done = caller.assignments().assign_order_customers(request).await.unwrap().into_inner();
             done.outcomes[0].outcome.as_ref().unwrap().error.is_none()
+        }
+        "AssignLeadsByFilter" => {
+            let (filter, assignee_ids) = ("state = ACTIVE".to_owned(), vec![caller.id.clone()]);
+            let request =
+                AssignLeadsByFilterRequest { filter, assignee_ids, validate_only: true, ..Default::default() };
+            let mut parts = caller.assignments().assign_leads_by_filter(request).await.unwrap().into_inner();
+            parts.message().await.unwrap().unwrap().plan.unwrap().leads > 0
+        }
+        "TransferLeads" => {
+            let (user_id, assignee_ids) = (caller.id.clone(), vec![caller.id.clone()]);
+            let request = TransferLeadsRequest { user_id, assignee_ids, validate_only: true, ..Default::default() };
+            let mut parts = caller.assignments().transfer_leads(request).await.unwrap().into_inner();
+            parts.message().await.unwrap().unwrap().plan.unwrap().leads > 0
+        }
+        "DistributeLeads" => {
+            let request = DistributeLeadsRequest { validate_only: true, ..DistributeLeadsRequest::default() };
+            let mut parts = caller.assignments().distribute_leads(request).await.unwrap().into_inner();
+            parts.message().await.unwrap();
+            parts.message().await.unwrap().is_some()
+        }
+        "ListUnplacedLeads" => {
+            let request = ListUnplacedLeadsRequest::default();
+            !caller.assignments().list_unplaced_leads(request).await.unwrap().into_inner().leads.is_empty()
         }
         other => panic!("{other} is not known here"),
     }
