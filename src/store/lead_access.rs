@@ -1,11 +1,11 @@
 //! Access to single leads: one row per lead and user, which is a grant, a retained access, or a block.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect,
-    sea_query::{Asterisk, Expr, ExprTrait, Func, OnConflict, Query, ValueTuple},
+    sea_query::{Expr, ExprTrait, Func, OnConflict, Query},
 };
 use uuid::Uuid;
 
@@ -59,20 +59,18 @@ pub async fn among(db: &impl Db, pairs: &[(&Locked<Assign>, UserId)]) -> Result<
     let conn = db.conn().0;
     let leads = pairs.iter().map(|(lead, _)| lead.lead().id.uuid());
     let users = pairs.iter().map(|(_, user)| user.uuid());
-    let of_pair = Expr::tuple([Column::LeadId.into_expr(), Column::UserId.into_expr()]);
-    let mut asked = Query::select();
-    match conn.get_database_backend() {
+    let asked = match conn.get_database_backend() {
         DbBackend::Postgres => {
+            let mut asked = Query::select();
             for values in [leads.collect::<Vec<_>>(), users.collect()] {
                 asked.expr(Func::cust("unnest").arg(Expr::val(bulk::uuids(values))));
             }
+            Expr::tuple([Column::LeadId.into_expr(), Column::UserId.into_expr()]).in_subquery(asked)
         }
-        _ => {
-            let values = leads.zip(users).map(|(lead, user)| ValueTuple::Two(lead.into(), user.into()));
-            asked.column(Asterisk).from_values(values, "pairs");
-        }
-    }
-    let rows = Entity::find().filter(of_pair.in_subquery(asked)).all(&conn).await?;
+        // Asked for pairs, SQLite looks at everything that one of the users was ever given.
+        _ => Column::LeadId.is_in(leads).and(Column::UserId.is_in(users.collect::<BTreeSet<_>>())),
+    };
+    let rows = Entity::find().filter(asked).all(&conn).await?;
     rows.into_iter().map(|row| Ok(((row.lead_id.into(), row.user_id.into()), read(row)?))).collect()
 }
 

@@ -111,6 +111,14 @@ impl Db for Store {
     }
 }
 
+/// How many leads a transaction that is one of many should write at most, so that others hardly wait for it: on SQLite all who write do.
+pub fn at_once(db: &impl Db) -> u32 {
+    match db.conn().0.get_database_backend() {
+        DbBackend::Postgres => 500,
+        _ => 50,
+    }
+}
+
 /// The database's clock.
 pub(crate) async fn clock(db: &impl Db) -> Result<Time> {
     let conn = db.conn().0;

@@ -33,8 +33,6 @@ use crate::{
 
 /// How many leads are looked at at once for a plan.
 const PLANNED_AT_ONCE: u32 = 2_000;
-/// How many leads are given at once: whoever works on others meanwhile waits for no more than that.
-const PART: u32 = 500;
 /// The most leads of a plan.
 const MOST: usize = 1_000_000;
 /// How far ahead leads may be said to go back.
@@ -207,9 +205,9 @@ impl Plan {
         self.leads.iter().any(gives).then(|| BatchId::at(self.time))
     }
 
-    /// A part of it from a place on.
-    pub fn part(&self, from: usize) -> Part {
-        let leads = self.leads.iter().skip(from).take(PART as usize).copied().collect();
+    /// A part of it from a place on, of so many leads at most.
+    pub fn part(&self, from: usize, most: u32) -> Part {
+        let leads = self.leads.iter().skip(from).take(most as usize).copied().collect();
         let Self { policy, overrides, return_time, .. } = *self;
         Part { policy, overrides, return_time, filter: Arc::clone(&self.filter), leads }
     }

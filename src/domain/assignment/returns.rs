@@ -19,14 +19,12 @@ use crate::{
         lead_access::AccessKind,
     },
     store::{
-        Store, Tx, assignments, lead_access,
+        self, Store, Tx, assignments, lead_access,
         leads::{self, Locked, Reached},
         returns, settings,
     },
 };
 
-/// How many leads go back at once.
-const PART: u64 = 1_000;
 /// How long a lead waits that can't go back, as where its former assignee is full or deactivated.
 const AGAIN: Duration = Duration::from_secs(60 * 60);
 /// After so long a lead stays where it is.
@@ -66,9 +64,10 @@ struct Place {
 /// Gives a part of a batch back; none after the last.
 async fn part(tx: &Tx, at: Place) -> Result<Option<Place>> {
     let Some(order) = returns::lock(tx, at.batch).await? else { return Ok(None) };
-    let mut given = assignments::of_batch(tx, at.batch, at.after, PART + 1).await?;
-    let more = given.len() as u64 > PART;
-    given.truncate(PART as usize);
+    let part = store::at_once(tx);
+    let mut given = assignments::of_batch(tx, at.batch, at.after, u64::from(part) + 1).await?;
+    let more = given.len() > part as usize;
+    given.truncate(part as usize);
     let ids: Vec<LeadId> = given.iter().map(|given| given.lead_id).collect();
     let every_lead = LeadScope::service("leads go back as was said when they were given away");
     let reached = leads::lock_many(tx, &every_lead, &every_lead, &ids).await?;

@@ -18,15 +18,12 @@ use crate::{
         settings::Settings,
     },
     store::{
-        Tx, assignments,
+        self, Tx, assignments,
         lead_access::{self, RowChange},
         leads::{self, Locked, Reached},
         settings,
     },
 };
-
-/// How many leads go back at once.
-const PART: u64 = 1_000;
 
 /// A part of a batch that was taken back.
 #[derive(Debug)]
@@ -51,9 +48,10 @@ pub struct Back {
 /// # Errors
 /// The database's.
 pub async fn undo(tx: &Tx, caller: &Caller, batch: BatchId, after: Option<AssignmentId>) -> Result<Undone> {
-    let mut replaced = assignments::of_batch(tx, batch, after, PART + 1).await?;
-    let more = replaced.len() as u64 > PART;
-    replaced.truncate(PART as usize);
+    let part = store::at_once(tx);
+    let mut replaced = assignments::of_batch(tx, batch, after, u64::from(part) + 1).await?;
+    let more = replaced.len() > part as usize;
+    replaced.truncate(part as usize);
     let ids: Vec<LeadId> = replaced.iter().map(|replaced| replaced.lead_id).collect();
     let reached = leads::lock_many(tx, &caller.scope::<Assign>(), &caller.scope::<View>(), &ids).await?;
     let next = replaced.last().filter(|_| more).map(|last| last.id);

@@ -131,7 +131,7 @@ impl Rest {
 
     /// What became of the next leads, and where to go on.
     async fn part(&mut self) -> Result<(Vec<Placement>, Option<Cursor>)> {
-        let slice = Slice { size: PART, after: self.after.clone() };
+        let slice = Slice { size: PART.min(store::at_once(&self.api.store)), after: self.after.clone() };
         let Sliced { rows, next } =
             distribution::waiting(&self.api.store, &self.caller, self.filter.clone(), &slice).await?;
         let placed = match (&mut self.trial, self.batch) {

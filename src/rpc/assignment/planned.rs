@@ -132,7 +132,7 @@ impl<C: Planned> Rest<C> {
             self.at = Some(0);
             return Ok(Some((self.head.clone().into(), Some(self))));
         };
-        let part = self.plan.part(at);
+        let part = self.plan.part(at, store::at_once(&self.api.store));
         let end = at + part.leads();
         let is_last = end == self.plan.leads();
         self.caller = self.api.resolver.verified(&self.caller).await?;
