@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How long a lead waits that can't go back, as where its former assignee is full or deactivated.
-const AGAIN: Duration = Duration::from_secs(60 * 60);
+const AGAIN: Duration = Duration::from_secs(60);
 /// After so long a lead stays where it is.
 const AT_LAST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 

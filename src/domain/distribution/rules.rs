@@ -111,9 +111,10 @@ pub async fn update(tx: &Tx, caller: &Caller, id: RuleId, patch: &RulePatch, eta
 /// Deletes a rule.
 ///
 /// # Errors
-/// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, STALE_ETAG.
+/// CAPABILITY_REQUIRED, RESOURCE_NOT_FOUND, STALE_ETAG, ESCALATION.
 pub async fn delete(tx: &Tx, caller: &Caller, id: RuleId, etag: Option<&str>) -> Result<()> {
     let rule = own(tx, caller, id, etag).await?;
+    may_give(caller, rule.on_creation)?;
     if rules::delete(tx, &rule).await? { Ok(()) } else { Err(store::Error::Conflict(None).into()) }
 }
 

@@ -1,7 +1,6 @@
 //! Whose turn it is, worked out from what is known of a rule's targets.
 
 use std::{
-    cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     time::Duration,
 };
@@ -217,8 +216,8 @@ impl Pool {
             }
         }
         if able.is_empty() {
-            // Of several that are as frequent, the first.
-            let cause = causes.into_iter().max_by_key(|(cause, count)| (*count, Reverse(*cause)));
+            // Of several that are as frequent, the one that is most likely to pass.
+            let cause = causes.into_iter().max_by_key(|(cause, count)| (*count, *cause));
             return Err(cause.map_or(Unplaced::NoTargets, |(cause, _)| Unplaced::Nobody(cause)));
         }
         let floor = self.floor(people);

@@ -230,6 +230,11 @@ impl Planned for proto::TransferLeadsRequest {
         let policy = faults.policy(self.revocation_policy, self.keep_duration);
         let return_time = faults.time("return_time", self.return_time);
         let filter = faults.found(queries::filter(&api.store, caller, &self.filter).await)?;
+        if let (Some(user), Some(assignees)) = (user, &assignees)
+            && let Some(at) = assignees.iter().position(|assignee| *assignee == user)
+        {
+            faults.add(format!("assignee_ids[{at}]"), "is the user whose leads are to be given to others");
+        }
         let ((user, assignees), filter) = faults.unless(user.zip(assignees).zip(filter))?;
         Wanted::held_by(&api.store, user, filter, assignees, policy, return_time).await
     }

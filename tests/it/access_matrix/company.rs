@@ -31,7 +31,7 @@ pub struct Company {
     /// An agent who is there to be assigned, granted and looked at.
     pub receiver: Caller,
     pub group_id: String,
-    manager: Caller,
+    pub manager: Caller,
     pre_seller: Caller,
     /// One lead of each kind, which is never changed.
     fixtures: Vec<(&'static str, Fixture)>,

@@ -191,7 +191,8 @@ pub async fn call(method: &str, variant: &str, caller: &Caller, company: &Compan
                 let lead = company.t.admin().get_lead(&lead_id).await.unwrap_or_default();
                 let (filter, assignee_ids) = (format!("id = \"{lead_id}\""), vec![company.receiver.id.clone()]);
                 let plan = if method == "TransferLeads" {
-                    let user_id = if lead.assignee_id.is_empty() { user_id.clone() } else { lead.assignee_id };
+                    let user_id =
+                        if lead.assignee_id.is_empty() { company.manager.id.clone() } else { lead.assignee_id };
                     let request = TransferLeadsRequest { user_id, filter, assignee_ids, ..Default::default() };
                     assignments.transfer_leads(request).await?.into_inner().message().await?.unwrap().plan
                 } else {

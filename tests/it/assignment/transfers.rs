@@ -69,6 +69,8 @@ on_both_databases! {
         // They can't go back to somebody who is gone.
         let back = undo(&admin, &batch).await;
         assert!(back.iter().all(|outcome| !outcome.done), "{back:?}");
+        let same = refused(run(&admin, transfer(&gone, &[&ana, &gone])).await.map(drop), ErrorReason::InvalidArgument);
+        assert_eq!(faults(&same), ["assignee_ids[1]"]);
         let nobody = TransferLeadsRequest { user_id: Uuid::now_v7().to_string(), ..transfer(&gone, &[&ana]) };
         refused(run(&admin, nobody).await.map(drop), ErrorReason::ResourceNotFound);
     }

@@ -131,6 +131,7 @@ on_both_databases! {
         let changed = change(&admin, on_creation(AssignmentRule { id: new.id.clone(), ..Default::default() })).await.unwrap();
         let renamed = AssignmentRule { id: new.id.clone(), name: Some("mine".to_owned()), ..Default::default() };
         refused(change(&keeper, renamed).await, ErrorReason::Escalation);
+        refused(delete(&keeper, &new, "").await, ErrorReason::Escalation);
         admin.set_permission(&keeper, permission(LeadAction::Assign, AccessLevel::Complete)).await.unwrap();
         change(&keeper, AssignmentRule { id: new.id, targets: changed.targets, strategy: AssignmentStrategy::LeastLoaded.into(), ..Default::default() })
             .await

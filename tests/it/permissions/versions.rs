@@ -108,7 +108,8 @@ on_both_databases! {
         let there = mia.at_server(beside.addr());
         let lead = t.lead_of("lead", &mia).await;
         let order = admin.place_order(&lead.id, "N-7").await.unwrap();
-        admin.grant(&lead.id, &t.agent("ana").await, GrantMode::Full).await.unwrap();
+        let ana = t.agent("ana").await;
+        admin.grant(&lead.id, &ana, GrantMode::Full).await.unwrap();
 
         // Of no rule for it, a lead of nobody's is told.
         let rule = AssignmentRule {
@@ -134,7 +135,7 @@ on_both_databases! {
                 set(before).await;
                 there.list_leads(LeadAction::View).await.unwrap();
                 set(level).await;
-                assert_eq!(shows(call, &there, &order).await, level == AccessLevel::Complete, "{call} at {level:?}");
+                assert_eq!(shows(call, &there, &order, &ana).await, level == AccessLevel::Complete, "{call} at {level:?}");
             }
         }
     }
@@ -174,7 +175,7 @@ const CALLS: [&str; 29] = [
 ];
 
 /// Whether a call shows or touches a lead that has this order.
-async fn shows(call: &str, caller: &Caller, order: &Order) -> bool {
+async fn shows(call: &str, caller: &Caller, order: &Order, other: &Caller) -> bool {
     let lead_id = order.lead_id.clone();
     match call {
         "GetLead" => caller.get_lead(&lead_id).await.is_ok(),
@@ -256,7 +257,7 @@ async fn shows(call: &str, caller: &Caller, order: &Order) -> bool {
             parts.message().await.unwrap().unwrap().plan.unwrap().leads > 0
         }
         "TransferLeads" => {
-            let (user_id, assignee_ids) = (caller.id.clone(), vec![caller.id.clone()]);
+            let (user_id, assignee_ids) = (caller.id.clone(), vec![other.id.clone()]);
             let request = TransferLeadsRequest { user_id, assignee_ids, validate_only: true, ..Default::default() };
             let mut parts = caller.assignments().transfer_leads(request).await.unwrap().into_inner();
             parts.message().await.unwrap().unwrap().plan.unwrap().leads > 0
