@@ -119,11 +119,12 @@ pub fn may_import(caller: &Caller) -> Result<()> {
 /// Only what concerns all rows: the database's.
 pub async fn take_in(tx: &Tx, caller: &Caller, rows: &[&Row], duplicates: &Duplicates) -> Result<Vec<Result<Intake>>> {
     fence::hold(tx, caller.fence()).await?;
-    hold_assignees(tx, rows).await?;
     let keys: Vec<Keys> = rows.iter().map(|row| Keys::of(&row.lead.fields, &duplicates.keys)).collect();
     leads::lock_keys(tx, &keys).await?;
     let existing = leads::existing(tx, &whoever_may_see(), &keys).await?;
     let mut batch = Batch::new(tx, caller, duplicates.policy, existing, &keys).await?;
+    // After the leads that are there already, as in every other transaction.
+    hold_assignees(tx, rows).await?;
     let rows: Vec<(&Row, &Keys)> = rows.iter().copied().zip(&keys).collect();
     let (mut answers, mut before) = (Vec::with_capacity(rows.len()), Waiting::default());
     let (mut rest, mut at_once) = (rows.as_slice(), WRITTEN_FIRST);

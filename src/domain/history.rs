@@ -10,7 +10,6 @@ use crate::{
     },
     model::{
         Time,
-        distribution::Decision,
         history::{Activity, Change, HistoryEntry, HistoryKind},
         ids::LeadId,
         lead::Lead,
@@ -26,7 +25,7 @@ use crate::{
 };
 
 /// A page of a viewable lead's history: of some kinds, or none given of all. What is told of orders is for those who see all orders, and
-/// why rules decided as they did for those who may read the directory.
+/// why rules decided as they did for those who may read the directory and view all leads.
 ///
 /// # Errors
 /// LEAD_NOT_FOUND.
@@ -42,12 +41,9 @@ pub async fn list(
         .snapshot((caller.scope::<View>(), kinds, *page), move |tx, args| async move {
             let (scope, kinds, page) = &*args;
             let lead = leads::get(&tx, scope, id).await?.ok_or(Error::LeadNotFound)?;
-            let mut entries = history::list(&tx, &lead, kinds, hidden, decisions, page).await?;
-            if !scope.reaches_all() {
-                // How many leads somebody has, and when they were given one, tells of leads that are hidden.
-                entries.rows.iter_mut().filter_map(|entry| entry.decision.as_mut()).for_each(Decision::forget_numbers);
-            }
-            Ok(entries)
+            // Who has how much to do, and was given a lead when, tells of leads that others may not view.
+            let decisions = decisions && scope.reaches_all();
+            Ok(history::list(&tx, &lead, kinds, hidden, decisions, page).await?)
         })
         .await
 }

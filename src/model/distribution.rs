@@ -217,12 +217,3 @@ pub struct Decision {
     /// The rule's targets: the one who was chosen, then whoever would have been next, and so on; last those who couldn't take it.
     pub candidates: Vec<Judged>,
 }
-
-impl Decision {
-    /// Leaves out what is known of the candidates beside this lead.
-    pub fn forget_numbers(&mut self) {
-        for Judged { standing, .. } in &mut self.candidates {
-            *standing = standing.map(|_| Standing { last_assign_time: None, open_leads: None, credit: None });
-        }
-    }
-}

@@ -25,8 +25,8 @@ use crate::{
     },
 };
 
-/// How long a lead waits that can't go back, as where its former assignee is full or deactivated.
-const AGAIN: Duration = Duration::from_secs(60);
+/// How long a lead waits that can't go back, as where its former assignee is full or deactivated: at first, and at most.
+const AGAIN: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(60 * 60)];
 /// After so long a lead stays where it is.
 const AT_LAST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
@@ -106,7 +106,9 @@ async fn part(tx: &Tx, at: Place) -> Result<Option<Place>> {
         returns::end(tx, at.batch).await?;
     } else {
         tracing::warn!(batch = %at.batch, left, "leads can't go back to their former assignee yet");
-        returns::put_off(tx, at.batch, tx.now() + AGAIN).await?;
+        let late = (tx.now() - order.return_time).to_std().unwrap_or_default();
+        let [first, most] = AGAIN;
+        returns::put_off(tx, at.batch, tx.now() + late.clamp(first, most)).await?;
     }
     Ok(None)
 }

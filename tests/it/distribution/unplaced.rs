@@ -90,6 +90,10 @@ on_both_databases! {
         t.lead("outside").await;
         distribute(&admin).await;
         assert_eq!(list(&admin).await.len(), 2);
+        // Rules may ask for orders, which are shown with leads that may be viewed.
+        let hidden = chief.assignments().list_unplaced_leads(ListUnplacedLeadsRequest::default()).await;
+        refused(hidden, ErrorReason::ActionNotPermitted);
+        admin.set_permission(&chief, groups_permission(LeadAction::View, &[&group])).await.unwrap();
         assert_eq!(list(&chief).await, [(inside.id, "NO_RULE".to_owned())]);
         assert_eq!(list(&other).await, []);
         let read_mask = Some(FieldMask { paths: vec!["name".to_owned()] });
