@@ -57,21 +57,24 @@ pub async fn among(db: &impl Db, pairs: &[(&Locked<Assign>, UserId)]) -> Result<
         return Ok(HashMap::new());
     }
     let conn = db.conn().0;
-    let leads = pairs.iter().map(|(lead, _)| lead.lead().id.uuid());
-    let users = pairs.iter().map(|(_, user)| user.uuid());
+    let wanted: BTreeSet<(Uuid, Uuid)> =
+        pairs.iter().map(|(lead, user)| (lead.lead().id.uuid(), user.uuid())).collect();
+    let (leads, users): (Vec<Uuid>, Vec<Uuid>) = wanted.iter().copied().unzip();
     let asked = match conn.get_database_backend() {
         DbBackend::Postgres => {
             let mut asked = Query::select();
-            for values in [leads.collect::<Vec<_>>(), users.collect()] {
+            for values in [leads, users] {
                 asked.expr(Func::cust("unnest").arg(Expr::val(bulk::uuids(values))));
             }
             Expr::tuple([Column::LeadId.into_expr(), Column::UserId.into_expr()]).in_subquery(asked)
         }
-        // Asked for pairs, SQLite looks at everything that one of the users was ever given.
-        _ => Column::LeadId.is_in(leads).and(Column::UserId.is_in(users.collect::<BTreeSet<_>>())),
+        // Asked for pairs, SQLite looks at everything that one of the users was ever given, and asked for some users of some leads, for each
+        // of them of each lead. The rows of one lead are few.
+        _ => Column::LeadId.is_in(leads.into_iter().collect::<BTreeSet<_>>()),
     };
     let rows = Entity::find().filter(asked).all(&conn).await?;
-    rows.into_iter().map(|row| Ok(((row.lead_id.into(), row.user_id.into()), read(row)?))).collect()
+    let rows = rows.into_iter().filter(|row| wanted.contains(&(row.lead_id, row.user_id)));
+    rows.map(|row| Ok(((row.lead_id.into(), row.user_id.into()), read(row)?))).collect()
 }
 
 /// Who is blocked from which of some leads that are at hand.

@@ -114,9 +114,14 @@ impl Db for Store {
 /// How many leads a transaction that is one of many should write at most, so that others hardly wait for it: on SQLite all who write do.
 pub fn at_once(db: &impl Db) -> u32 {
     match db.conn().0.get_database_backend() {
-        DbBackend::Postgres => 500,
+        DbBackend::Postgres => 400,
         _ => 50,
     }
+}
+
+/// Whether transactions that write can be under way at the same time. On SQLite each waits for the others, and so would whoever else writes.
+pub fn writes_side_by_side(db: &impl Db) -> bool {
+    db.conn().0.get_database_backend() == DbBackend::Postgres
 }
 
 /// The database's clock.

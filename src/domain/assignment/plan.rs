@@ -2,7 +2,9 @@
 //! waits for long (domain contract, section 6).
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashSet},
+    iter,
     sync::Arc,
     time::Duration,
 };
@@ -99,6 +101,8 @@ pub struct Plan {
     return_time: Option<Time>,
     filter: Arc<Filter>,
     leads: Vec<Planned>,
+    /// Whether some of those who may get leads lose others, and perhaps have room only then.
+    exchanges: bool,
     digest: [u8; 32],
 }
 
@@ -133,12 +137,15 @@ pub async fn plan(store: &Store, caller: &Caller, wanted: &Wanted) -> Result<Pla
             let mut dealer = Dealer::look_at(&tx, assignees, &settings).await?;
             let resolved = policy.unwrap_or_else(|| settings.revocation_policy());
             let (mut leads, mut digest) = (Vec::new(), Sha256::new().chain_update(format!("{resolved:?}")));
-            let mut after = None;
+            let targets: BTreeSet<UserId> = assignees.iter().copied().collect();
+            let (mut after, mut exchanges) = (None, false);
             loop {
                 let sliced = lead_list::held(&tx, &scope, &selection, after, PLANNED_AT_ONCE).await?;
                 for lead in &sliced.rows {
                     let turn = dealer.deal(lead);
                     digest.update(told(lead, turn));
+                    let previous = lead.assignee_id.filter(|_| turn.is_ok_and(|turn| turn.changes));
+                    exchanges |= previous.is_some_and(|previous| targets.contains(&previous));
                     leads.push(Planned { lead_id: lead.id, version: lead.version, turn });
                 }
                 if leads.len() > MOST {
@@ -151,7 +158,7 @@ pub async fn plan(store: &Store, caller: &Caller, wanted: &Wanted) -> Result<Pla
             }
             let (time, overrides, digest) = (tx.now(), policy.is_some(), digest.finalize().into());
             let filter = Arc::new(query.filter.clone());
-            Ok(Plan { time, policy: resolved, overrides, return_time: *return_time, filter, leads, digest })
+            Ok(Plan { time, policy: resolved, overrides, return_time: *return_time, filter, leads, exchanges, digest })
         })
         .await
 }
@@ -205,11 +212,47 @@ impl Plan {
         self.leads.iter().any(gives).then(|| BatchId::at(self.time))
     }
 
-    /// A part of it from a place on, of so many leads at most.
-    pub fn part(&self, from: usize, most: u32) -> Part {
-        let leads = self.leads.iter().skip(from).take(most as usize).copied().collect();
-        let Self { policy, overrides, return_time, .. } = *self;
-        Part { policy, overrides, return_time, filter: Arc::clone(&self.filter), leads }
+    /// All of it, in parts of so many leads at most: two lanes, which may be gone through at the same time, and the part that comes after both.
+    /// What goes to one user is in one lane, so that neither waits until the other lets go of whoever gets its leads.
+    ///
+    /// All of it is in the second lane, oldest first, where it isn't to be gone through side by side, or nothing would be won by that, or where
+    /// the order counts.
+    pub fn lanes(self, most: u32, side_by_side: bool) -> ([impl Iterator<Item = Part> + Send + use<>; 2], Part) {
+        let most = most as usize;
+        // Parts of what is given for some time wait for each other anyway.
+        let splits = side_by_side && self.leads.len() > 2 * most && !self.exchanges && self.return_time.is_none();
+        let apart = if splits { self.half_of_the_users() } else { BTreeSet::new() };
+        let Self { policy, overrides, return_time, filter, leads, .. } = self;
+        let goes_apart = |planned: &Planned| planned.turn.is_ok_and(|turn| apart.contains(&turn.to));
+        let (first, mut second): (Vec<Planned>, Vec<Planned>) = leads.into_iter().partition(goes_apart);
+        let last = second.split_off(second.len().saturating_sub(most));
+        let part = move |leads| Part { policy, overrides, return_time, filter: Arc::clone(&filter), leads };
+        let last = part(last);
+        let lanes = [first, second].map(|lane| {
+            let (mut lane, part) = (lane.into_iter(), part.clone());
+            let leads = iter::from_fn(move || {
+                Some(lane.by_ref().take(most).collect()).filter(|leads: &Vec<_>| !leads.is_empty())
+            });
+            leads.map(part)
+        });
+        (lanes, last)
+    }
+
+    /// Users who get about half of the leads; nobody where one gets all of them.
+    fn half_of_the_users(&self) -> BTreeSet<UserId> {
+        let mut shares = self.summary().shares;
+        shares.sort_by_key(|(_, given, kept)| Reverse(given + kept));
+        let (mut half, mut balance) = (BTreeSet::new(), 0_i64);
+        for (user, given, kept) in shares {
+            let leads = i64::try_from(given + kept).unwrap_or(i64::MAX);
+            if balance > 0 {
+                half.insert(user);
+                balance -= leads;
+            } else {
+                balance += leads;
+            }
+        }
+        half
     }
 }
 
@@ -225,11 +268,6 @@ pub struct Part {
 }
 
 impl Part {
-    /// How many leads these are.
-    pub fn leads(&self) -> usize {
-        self.leads.len()
-    }
-
     /// Whose they would be. Of leads that the caller has lost since, nothing is told.
     ///
     /// # Errors
@@ -308,4 +346,102 @@ async fn why_not(tx: &Tx, caller: &Caller, ids: &[LeadId]) -> Result<impl Fn(&Le
         Some(_) => Error::ActionNotPermitted(Action::Assign),
         None => Error::LeadNotFound,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOST: u32 = 10;
+
+    /// Leads dealt in turn to so many users; every tenth is refused.
+    fn plan(leads: usize, users: &[UserId]) -> Plan {
+        let planned = (0..leads).map(|number| Planned {
+            lead_id: LeadId::at(Time::default()),
+            version: 1,
+            turn: match users.get(number % users.len()) {
+                Some(to) if number % 10 != 9 => Ok(Turn { to: *to, changes: true }),
+                _ => Err(Ineligible::OverCapacity),
+            },
+        });
+        Plan {
+            time: Time::default(),
+            policy: RevocationPolicy::Revoke,
+            overrides: false,
+            return_time: None,
+            filter: Arc::default(),
+            leads: planned.collect(),
+            exchanges: false,
+            digest: [0; 32],
+        }
+    }
+
+    fn users(count: usize) -> Vec<UserId> {
+        (0..count).map(|_| UserId::at(Time::default())).collect()
+    }
+
+    fn ids(plan: &Plan) -> Vec<LeadId> {
+        plan.leads.iter().map(|planned| planned.lead_id).collect()
+    }
+
+    /// The leads of both lanes, of which each part is small enough, and those of the last part.
+    fn cut(plan: Plan, side_by_side: bool) -> [Vec<Planned>; 3] {
+        let ([first, second], last) = plan.lanes(MOST, side_by_side);
+        let whole = |parts: &mut dyn Iterator<Item = Part>| -> Vec<Planned> {
+            parts
+                .inspect(|part| assert!((1..=MOST as usize).contains(&part.leads.len())))
+                .flat_map(|part| part.leads)
+                .collect()
+        };
+        assert!(last.leads.len() <= MOST as usize);
+        let (mut first, mut second) = (first, second);
+        [whole(&mut first), whole(&mut second), last.leads]
+    }
+
+    fn to(planned: &[Planned]) -> BTreeSet<UserId> {
+        planned.iter().filter_map(|planned| Some(planned.turn.ok()?.to)).collect()
+    }
+
+    #[test]
+    fn lanes_go_to_different_users_and_leave_nothing_out() {
+        for count in [2, 3, 7] {
+            let plan = plan(95, &users(count));
+            let all = ids(&plan);
+            let [first, second, last] = cut(plan, true);
+            assert!(!first.is_empty() && !last.is_empty(), "{count} users");
+            assert!(to(&first).is_disjoint(&to(&[second.as_slice(), &last].concat())), "{count} users");
+            let place = |planned: &Planned| all.iter().position(|id| *id == planned.lead_id);
+            let other = [second, last].concat();
+            assert!(
+                [&first, &other].iter().all(|lane| lane.is_sorted_by_key(place)),
+                "each is in the order of the plan"
+            );
+            let told: BTreeSet<LeadId> = first.iter().chain(&other).map(|planned| planned.lead_id).collect();
+            assert_eq!((told.len(), first.len() + other.len()), (all.len(), all.len()));
+        }
+    }
+
+    #[test]
+    fn all_is_in_one_lane_where_the_order_counts_or_nothing_is_won() {
+        let two = users(2);
+        let small = plan(2 * MOST as usize, &two);
+        let exchanging = Plan { exchanges: true, ..plan(95, &two) };
+        let for_some_time = Plan { return_time: Some(Time::default()), ..plan(95, &two) };
+        let to_one = plan(95, &users(1));
+        let nothing = plan(0, &two);
+        let one_by_one = [
+            (plan(95, &two), false),
+            (small, true),
+            (exchanging, true),
+            (for_some_time, true),
+            (to_one, true),
+            (nothing, true),
+        ];
+        for (plan, side_by_side) in one_by_one {
+            let all = ids(&plan);
+            let [first, second, last] = cut(plan, side_by_side);
+            assert!(first.is_empty());
+            assert_eq!([second, last].concat().iter().map(|planned| planned.lead_id).collect::<Vec<_>>(), all);
+        }
+    }
 }

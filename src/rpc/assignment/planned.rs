@@ -1,9 +1,14 @@
-//! AssignLeadsByFilter and TransferLeads: the plan of all of it, then part by part what becomes of the leads. A part is carried out when the
-//! transport asks for it.
+//! AssignLeadsByFilter and TransferLeads: the plan of all of it, then part by part what becomes of the leads. Parts are carried out when the
+//! transport asks for them, on PostgreSQL two at a time.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{
+    future::{Future, ready},
+    mem,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+};
 
-use futures::{Stream, stream};
+use futures::{Stream, StreamExt, stream};
 use prost::Message;
 use tonic::{Request, Response, Status};
 use tracing::{Instrument, Span};
@@ -61,21 +66,20 @@ pub(super) async fn run<C: Planned>(api: &Api, request: Request<C>) -> Result<Re
         caller = api.resolver.verified(&caller).await.map_err(status::of)?;
         begun = begin(api, &caller, request).await;
     }
-    let rest = match begun.map_err(status::of)? {
+    let (shared, plan) = match begun.map_err(status::of)? {
         Begun::Before(answer) => return Ok(Response::new(Box::pin(stream::iter([Ok(answer)])))),
-        Begun::Now(rest) => *rest,
+        Begun::Now { shared, plan } => (shared, plan),
     };
-    let span = Span::current();
-    let parts = stream::try_unfold(Some(rest), move |rest| {
-        let part = async move {
-            match rest {
-                Some(rest) => rest.next().await.map_err(status::of),
-                None => Ok(None),
-            }
-        };
-        part.instrument(span.clone())
+    // What is only foretold is read, and comes in order.
+    let side_by_side = !shared.dry_run && store::writes_side_by_side(&api.store);
+    let (lanes, last) = plan.lanes(store::at_once(&api.store), side_by_side);
+    let lanes = lanes.map(|lane| {
+        let shared = Arc::clone(&shared);
+        Box::pin(stream::iter(lane).filter_map(move |part| Arc::clone(&shared).before_the_last(part)))
     });
-    Ok(Response::new(Box::pin(parts)))
+    let head = stream::iter([Ok(C::Answer::from(shared.head.clone()))]);
+    let last = stream::once(shared.at_last(last)).filter_map(ready);
+    Ok(Response::new(Box::pin(head.chain(stream::select_all(lanes).map(Ok)).chain(last))))
 }
 
 /// What becomes of a request.
@@ -83,7 +87,7 @@ enum Begun<C: Planned> {
     /// It was done before, and answered this.
     Before(C::Answer),
     /// It is planned.
-    Now(Box<Rest<C>>),
+    Now { shared: Arc<Shared<C>>, plan: Plan },
 }
 
 async fn begin<C: Planned>(api: &Api, caller: &Caller, mut request: C) -> Result<Begun<C>> {
@@ -108,55 +112,76 @@ async fn begin<C: Planned>(api: &Api, caller: &Caller, mut request: C) -> Result
     let token = if dry_run { api.page_tokens.seal(&binding, plan.digest()) } else { Some(String::new()) };
     let token = token.ok_or_else(|| Error::Internal("no randomness for a plan token".to_owned()))?;
     let head = Told { plan: Some(summary(&plan, token)), batch_id: id_text(batch), outcomes: Vec::new() };
-    let (api, caller, once) = (api.clone(), caller.clone(), Arc::new(once));
-    let rest = Rest { api, caller, dry_run, once, plan: Arc::new(plan), batch, head, at: None };
-    Ok(Begun::Now(Box::new(rest)))
+    let (api, caller, span) = (api.clone(), caller.clone(), Span::current());
+    let shared = Shared { api, caller, dry_run, once, batch, head, span, failed: OnceLock::new() };
+    Ok(Begun::Now { shared: Arc::new(shared), plan })
 }
 
-/// What is still to be done.
-struct Rest<C> {
+/// What is the same for all parts.
+struct Shared<C> {
     api: Api,
     caller: Caller,
     dry_run: bool,
-    once: Arc<Once<C>>,
-    plan: Arc<Plan>,
+    once: Once<C>,
     batch: Option<BatchId>,
+    /// The first message.
     head: Told,
-    /// How many leads have been told of; none before the plan has been told.
-    at: Option<usize>,
+    span: Span,
+    /// Why no other part is begun.
+    failed: OnceLock<Status>,
 }
 
-impl<C: Planned> Rest<C> {
-    async fn next(mut self) -> Result<Option<(C::Answer, Option<Self>)>> {
-        let Some(at) = self.at else {
-            self.at = Some(0);
-            return Ok(Some((self.head.clone().into(), Some(self))));
-        };
-        let part = self.plan.part(at, store::at_once(&self.api.store));
-        let end = at + part.leads();
-        let is_last = end == self.plan.leads();
-        self.caller = self.api.resolver.verified(&self.caller).await?;
-        let mut done = self.done(part.clone(), is_last).await;
-        if let Err(Error::Store(store::Error::Moved)) = &done {
-            self.caller = self.api.resolver.verified(&self.caller).await?;
-            done = self.done(part, is_last).await;
+impl<C: Planned> Shared<C> {
+    /// What became of a part; nothing where it failed, or another has.
+    async fn before_the_last(self: Arc<Self>, part: Part) -> Option<C::Answer> {
+        if self.failed.get().is_some() {
+            return None;
         }
-        let outcomes: Vec<AssignmentOutcome> = done?.into_iter().map(batch::outcome).collect();
-        if outcomes.is_empty() {
-            return Ok(None);
+        match Arc::clone(&self).to_the_end(part, false).await {
+            Ok(told) => told,
+            Err(failure) => {
+                // Of two lanes that fail, one says why.
+                let _ = self.failed.set(status::of(failure));
+                None
+            }
         }
-        self.at = Some(end);
-        Ok(Some((Told { outcomes, ..Told::default() }.into(), (!is_last).then_some(self))))
     }
 
-    async fn done(&self, part: Part, is_last: bool) -> Result<Vec<Outcome>> {
+    /// What became of the last part; or why others have failed, once all that was done besides has been told.
+    async fn at_last(self: Arc<Self>, part: Part) -> Option<Result<C::Answer, Status>> {
+        match self.failed.get() {
+            Some(failed) => Some(Err(failed.clone())),
+            None => self.to_the_end(part, true).await.map_err(status::of).transpose(),
+        }
+    }
+
+    /// A part that is begun doesn't stop half-way while nobody asks for it.
+    async fn to_the_end(self: Arc<Self>, part: Part, is_last: bool) -> Result<Option<C::Answer>> {
+        let span = self.span.clone();
+        let told = async move { self.told(part, is_last).await };
+        tokio::spawn(told.instrument(span)).await.map_err(store::Error::Died)?
+    }
+
+    /// Carries a part out, and says what became of its leads; nothing where there are none.
+    async fn told(&self, part: Part, is_last: bool) -> Result<Option<C::Answer>> {
+        let mut caller = self.api.resolver.verified(&self.caller).await?;
+        let mut done = self.done(&caller, part.clone(), is_last).await;
+        if let Err(Error::Store(store::Error::Moved)) = &done {
+            caller = self.api.resolver.verified(&self.caller).await?;
+            done = self.done(&caller, part, is_last).await;
+        }
+        let outcomes: Vec<AssignmentOutcome> = done?.into_iter().map(batch::outcome).collect();
+        Ok((!outcomes.is_empty()).then(|| Told { outcomes, ..Told::default() }.into()))
+    }
+
+    async fn done(&self, caller: &Caller, part: Part, is_last: bool) -> Result<Vec<Outcome>> {
         if self.dry_run {
-            return part.foretell(&self.api.store, &self.caller).await;
+            return part.foretell(&self.api.store, caller).await;
         }
         // With the last part, what the request was answered is kept.
-        let request = self.once.request(&self.caller).filter(|_| is_last);
+        let request = self.once.request(caller).filter(|_| is_last);
         let answer = C::Answer::from(self.head.clone()).encode_to_vec();
-        let args = (self.caller.clone(), part, self.batch, request, answer);
+        let args = (caller.clone(), part, self.batch, request, answer);
         type Args = (Caller, Part, Option<BatchId>, Option<requests::Request>, Vec<u8>);
         let work = |tx, args: Arc<Args>| async move {
             let (caller, part, batch, request, answer) = &*args;
@@ -196,7 +221,7 @@ fn summary(plan: &Plan, plan_token: String) -> AssignmentPlan {
 
 impl Planned for proto::AssignLeadsByFilterRequest {
     fn take_commitment(&mut self) -> (bool, String) {
-        (std::mem::take(&mut self.validate_only), std::mem::take(&mut self.plan_token))
+        (mem::take(&mut self.validate_only), mem::take(&mut self.plan_token))
     }
 
     async fn wanted(self, api: &Api, caller: &Caller, mut faults: Faults) -> Result<Wanted> {
@@ -220,7 +245,7 @@ impl From<Told> for proto::AssignLeadsByFilterResponse {
 
 impl Planned for proto::TransferLeadsRequest {
     fn take_commitment(&mut self) -> (bool, String) {
-        (std::mem::take(&mut self.validate_only), std::mem::take(&mut self.plan_token))
+        (mem::take(&mut self.validate_only), mem::take(&mut self.plan_token))
     }
 
     async fn wanted(self, api: &Api, caller: &Caller, mut faults: Faults) -> Result<Wanted> {

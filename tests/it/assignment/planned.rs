@@ -6,9 +6,9 @@ use futures::future::join_all;
 use leadward::proto::{
     AccessLevel, AssignLeadsByFilterRequest, AssignLeadsByFilterResponse, AssignmentOutcome, AssignmentPlan,
     AssignmentResult, ErrorReason, GrantMode, ImportOptions, ImportRow, Lead, LeadAction, LeadState, Profile,
-    RevocationPolicy, Role,
+    ReactivateUserRequest, RevocationPolicy, Role,
 };
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 use uuid::Uuid;
 
 use super::{all_told, undo::undo, who_takes};
@@ -43,7 +43,7 @@ pub(super) async fn run(caller: &Caller, request: AssignLeadsByFilterRequest) ->
     let first = parts.message().await?.expect("a plan");
     let mut told = Told { plan: first.plan.expect("a plan"), batch_id: first.batch_id, outcomes: first.outcomes };
     while let Some(part) = parts.message().await? {
-        assert!(part.plan.is_none() && part.batch_id.is_empty() && (1..=500).contains(&part.outcomes.len()));
+        assert!(part.plan.is_none() && part.batch_id.is_empty() && (1..=400).contains(&part.outcomes.len()));
         told.outcomes.extend(part.outcomes);
     }
     Ok(told)
@@ -259,7 +259,11 @@ on_both_databases! {
         assert_eq!((first.outcomes.len(), first.plan.leads), (2300, 2300));
         let keep = RevocationPolicy::Keep.into();
         let request = AssignLeadsByFilterRequest { revocation_policy: keep, ..by_filter("name:lead", &[&ben, &carl]) };
-        let told = run(&admin, request).await.unwrap();
+        // What is only told comes in order; what is done, message by message as it is done.
+        let foretold = plan(&admin, &request).await;
+        assert_eq!(foretold.outcomes.iter().map(|outcome| &outcome.lead_id).collect::<Vec<_>>(), ids.iter().collect::<Vec<_>>());
+        let mut told = run(&admin, request).await.unwrap();
+        told.outcomes.sort_by_key(|outcome| ids.iter().position(|id| *id == outcome.lead_id));
         assert_eq!(told.outcomes.iter().map(|outcome| &outcome.lead_id).collect::<Vec<_>>(), ids.iter().collect::<Vec<_>>());
         for (at, outcome) in told.outcomes.iter().enumerate() {
             let whose = if at % 2 == 0 { &ben } else { &carl };
@@ -270,6 +274,22 @@ on_both_databases! {
         let back = undo(&admin, &told.batch_id).await;
         assert_eq!((back.len(), back.iter().all(|outcome| outcome.assignee_id == ana.id)), (2300, true));
         refused(ben.get_lead(&ids[0]).await, ErrorReason::LeadNotFound);
+    }
+
+    /// Whoever loses a lead has room for another, and not before.
+    async fn room_is_there_in_the_order_of_the_plan(t: TestServer) {
+        let (admin, small, ben) = (t.admin(), who_takes(&t, "small", 2).await, t.agent("ben").await);
+        import_many(&t, 600).await;
+        let kept = t.lead_of("lead that is kept", &small).await.id;
+        let lost = t.lead_of("lead that is lost", &small).await.id;
+        let got = t.lead("lead that is got").await.id;
+        let request = by_filter("name:lead", &[&small, &ben]);
+        let told = plan(&admin, &request).await;
+        let expected = vec![(ben.id.as_str(), 601, 0), (small.id.as_str(), 1, 1)];
+        assert_eq!((shares(&told.plan), refusals(&told.plan)), (expected, vec![]));
+        let done = commit(&admin, &request, &told).await.unwrap();
+        assert!(done.outcomes.iter().all(|outcome| outcome.error.is_none()), "{:?}", all_told(&done.outcomes, &[&small, &ben]));
+        assert_eq!(assignees(&t, &[&kept, &lost, &got]).await, [&small, &ben, &small].map(|user| user.id.as_str()));
     }
 
     /// The reader takes little, so that the rest waits.
@@ -306,6 +326,34 @@ on_both_databases! {
         assert_eq!((told.len(), told.last().unwrap().as_str()), (4000, "LEAD_CHANGED"));
         assert_eq!(told.iter().filter(|word| *word == "LEAD_CHANGED").count(), 1);
         assert_eq!(admin.get_lead(last).await.unwrap().assignee_id, "");
+    }
+
+    async fn a_call_that_fails_has_told_of_all_that_it_gave(t: TestServer) {
+        let (admin, ana, ben, chief) = (t.admin(), t.agent("ana").await, t.agent("ben").await, t.manager("chief").await);
+        import_many(&t, 4000).await;
+        let request_id = Uuid::new_v4().to_string();
+        let request = AssignLeadsByFilterRequest { request_id, ..by_filter("NOT assignee:*", &[&ana, &ben]) };
+        let mut parts = start(&chief.with_small_windows(t.addr()), request.clone()).await.unwrap();
+        parts.message().await.unwrap();
+        t.deactivate(&chief).await;
+        let mut told = BTreeSet::new();
+        let failure = loop {
+            match parts.message().await {
+                Ok(part) => told.extend(part.unwrap().outcomes.into_iter().map(|outcome| outcome.lead_id)),
+                Err(failure) => break failure,
+            }
+        };
+        assert_eq!(failure.code(), Code::Unauthenticated);
+        let given = plan(&admin, &by_filter("assignee:*", &[&ana])).await.outcomes;
+        let given: BTreeSet<String> = given.into_iter().map(|outcome| outcome.lead_id).collect();
+        assert!(told == given && (1..4000).contains(&given.len()), "{} told, {} given", told.len(), given.len());
+
+        // Nothing was kept for the request, so that it gives the rest.
+        let again = ReactivateUserRequest { user_id: chief.id.clone(), ..ReactivateUserRequest::default() };
+        admin.directory().reactivate_user(again).await.unwrap();
+        let rest = run(&chief, request).await.unwrap();
+        assert_eq!(rest.plan.leads, 4000 - i64::try_from(given.len()).unwrap());
+        assert_eq!(plan(&admin, &by_filter("NOT assignee:*", &[&ana])).await.plan.leads, 0);
     }
 
     async fn a_request_that_was_done_to_its_end_is_done_once(t: TestServer) {
