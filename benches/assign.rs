@@ -4,9 +4,10 @@
 //! The open leads of one country, out of a company as `leadward demo` makes it, are dealt out to twenty agents by AssignLeadsByFilter, client
 //! and server in this process: under the policy REVOKE, and under KEEP, by which every previous assignee retains an access row. Beside it,
 //! on the same tables and indexes: one bare UPDATE that gives the same leads to somebody, and one bare INSERT of as many history entries.
-//! Each of the three has a fresh copy of the filled database, in turn. Target: at most 1.5 times as long as UPDATE and INSERT together.
+//! Each of the three has a fresh copy of the filled database, in turn, and the machine for itself. Target: at most 1.5 times as long as UPDATE
+//! and INSERT together.
 //!
-//! Meanwhile somebody else works: reads and changes leads of their own that aren't given away, one call after the other with short pauses.
+//! Once more somebody else works meanwhile: reads and changes leads of their own that aren't given away, one call after the other with short pauses.
 //! Target: the 99th percentile of those calls at most 3 times what it is while nothing else happens.
 #![allow(missing_docs, reason = "a benchmark has no public items")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark that can't go on says so")]

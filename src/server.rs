@@ -5,6 +5,7 @@ use std::{future::Future, net::SocketAddr, time::Duration};
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 use tonic::{
+    body::Body,
     codegen::http::{Request, header::AUTHORIZATION},
     server::NamedService,
     transport::server::TcpIncoming,
@@ -33,6 +34,7 @@ use crate::{
     rpc::{
         Api,
         feed::Feed,
+        lull::Calls,
         request_id::{self, KeepRequestId, REQUEST_ID},
         status,
     },
@@ -136,7 +138,12 @@ impl Server {
         set_health(&health_reporter, ServingStatus::Serving).await;
         let resolver = Resolver::new(store.clone(), engine);
         let (feed, feeding) = Feed::new(store.clone());
-        let api = Api::new(store.clone(), resolver.clone(), page_tokens, feed);
+        let calls = Calls::default();
+        let api = Api::new(store.clone(), resolver.clone(), page_tokens, feed, calls.clone());
+        let begins = move |request: Request<Body>| {
+            calls.begins();
+            request
+        };
         let listening = tokio::spawn(resolver.clone().listen());
         let keeping = tokio::spawn(housekeeping::run(store.clone()));
         let feeding = tokio::spawn(feeding);
@@ -147,6 +154,7 @@ impl Server {
             .accept_http1(true)
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
+            .layer(MapRequestLayer::new(begins))
             .layer(MapRequestLayer::new(request_id::drop_odd))
             .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
             .layer(TraceLayer::new_for_grpc().make_span_with(span).on_failure(()))

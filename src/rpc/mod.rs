@@ -7,6 +7,7 @@ mod export;
 pub mod feed;
 mod import;
 mod lead;
+pub mod lull;
 mod once;
 mod order;
 mod parts;
@@ -23,7 +24,7 @@ use prost::Message;
 use tonic::{Request, Status};
 use uuid::Uuid;
 
-use self::{convert::Faults, feed::Feed};
+use self::{convert::Faults, feed::Feed, lull::Calls};
 use crate::{
     access::{Caller, Resolver},
     domain::{Error, Result},
@@ -44,12 +45,13 @@ pub struct Api {
     resolver: Resolver,
     page_tokens: Arc<PageTokens>,
     feed: Feed,
+    calls: Calls,
 }
 
 impl Api {
-    /// Over a store, with who knows its callers, the key of its page tokens, and what wakes those who watch.
-    pub fn new(store: Store, resolver: Resolver, page_tokens: PageTokens, feed: Feed) -> Self {
-        Self { store, resolver, page_tokens: Arc::new(page_tokens), feed }
+    /// Over a store, with who knows its callers, the key of its page tokens, what wakes those who watch, and whether anybody calls.
+    pub fn new(store: Store, resolver: Resolver, page_tokens: PageTokens, feed: Feed, calls: Calls) -> Self {
+        Self { store, resolver, page_tokens: Arc::new(page_tokens), feed, calls }
     }
 
     /// The page that a list request asks for.

@@ -1,5 +1,5 @@
 //! AssignLeadsByFilter and TransferLeads: the plan of all of it, then part by part what becomes of the leads. Parts are carried out when the
-//! transport asks for them, on PostgreSQL two at a time.
+//! transport asks for them, on PostgreSQL two at a time while nobody else calls.
 
 use std::{
     future::{Future, ready},
@@ -8,8 +8,9 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use futures::{Stream, StreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, stream};
 use prost::Message;
+use tokio::sync::Mutex;
 use tonic::{Request, Response, Status};
 use tracing::{Instrument, Span};
 
@@ -73,13 +74,49 @@ pub(super) async fn run<C: Planned>(api: &Api, request: Request<C>) -> Result<Re
     // What is only foretold is read, and comes in order.
     let side_by_side = !shared.dry_run && store::writes_side_by_side(&api.store);
     let (lanes, last) = plan.lanes(store::at_once(&api.store), side_by_side);
-    let lanes = lanes.map(|lane| {
+    let (head, span) = (C::Answer::from(shared.head.clone()), Span::current());
+    let tell = move |part: Part, is_last: bool| {
         let shared = Arc::clone(&shared);
-        Box::pin(stream::iter(lane).filter_map(move |part| Arc::clone(&shared).before_the_last(part)))
+        let told = async move {
+            // While others call, the lanes take turns, or those would wait for the machine.
+            let _turn = if shared.api.calls.rest() { None } else { Some(shared.turn.lock().await) };
+            shared.told(part, is_last).await.map_err(status::of)
+        };
+        // Begun, it goes on to its end, whoever asks for it meanwhile.
+        let told = tokio::spawn(told.instrument(span.clone()));
+        async move { told.await.unwrap_or_else(|died| Err(status::of(store::Error::Died(died).into()))) }
+    };
+    Ok(Response::new(Box::pin(stream::iter([Ok(head)]).chain(in_lanes(lanes, last, tell)))))
+}
+
+/// What is told of the parts of two lanes as they are done, and of a last one after them. Where one fails no other is begun, and the failure
+/// comes after what is told of those that are under way.
+fn in_lanes<P, T, F: Future<Output = Result<Option<T>, Status>>>(
+    lanes: [impl Iterator<Item = P>; 2],
+    last: P,
+    tell: impl Fn(P, bool) -> F + Clone,
+) -> impl Stream<Item = Result<T, Status>> {
+    let failed = Arc::new(OnceLock::new());
+    let [first, second] = lanes.map(|parts| {
+        let (tell, stops, fails) = (tell.clone(), Arc::clone(&failed), Arc::clone(&failed));
+        stream::iter(parts).take_while(move |_| ready(stops.get().is_none())).filter_map(move |part| {
+            let (told, failed) = (tell(part, false), Arc::clone(&fails));
+            told.map(move |told| {
+                told.unwrap_or_else(|failure| {
+                    // Of two that fail, one says why.
+                    let _ = failed.set(failure);
+                    None
+                })
+            })
+        })
     });
-    let head = stream::iter([Ok(C::Answer::from(shared.head.clone()))]);
-    let last = stream::once(shared.at_last(last)).filter_map(ready);
-    Ok(Response::new(Box::pin(head.chain(stream::select_all(lanes).map(Ok)).chain(last))))
+    let last = async move {
+        match failed.get() {
+            Some(failure) => Some(Err(Status::clone(failure))),
+            None => tell(last, true).await.transpose(),
+        }
+    };
+    stream::select(first, second).map(Ok).chain(stream::once(last).filter_map(ready))
 }
 
 /// What becomes of a request.
@@ -112,8 +149,8 @@ async fn begin<C: Planned>(api: &Api, caller: &Caller, mut request: C) -> Result
     let token = if dry_run { api.page_tokens.seal(&binding, plan.digest()) } else { Some(String::new()) };
     let token = token.ok_or_else(|| Error::Internal("no randomness for a plan token".to_owned()))?;
     let head = Told { plan: Some(summary(&plan, token)), batch_id: id_text(batch), outcomes: Vec::new() };
-    let (api, caller, span) = (api.clone(), caller.clone(), Span::current());
-    let shared = Shared { api, caller, dry_run, once, batch, head, span, failed: OnceLock::new() };
+    let shared =
+        Shared { api: api.clone(), caller: caller.clone(), dry_run, once, batch, head, turn: Mutex::default() };
     Ok(Begun::Now { shared: Arc::new(shared), plan })
 }
 
@@ -126,48 +163,17 @@ struct Shared<C> {
     batch: Option<BatchId>,
     /// The first message.
     head: Told,
-    span: Span,
-    /// Why no other part is begun.
-    failed: OnceLock<Status>,
+    /// Whose turn it is, of the lanes.
+    turn: Mutex<()>,
 }
 
 impl<C: Planned> Shared<C> {
-    /// What became of a part; nothing where it failed, or another has.
-    async fn before_the_last(self: Arc<Self>, part: Part) -> Option<C::Answer> {
-        if self.failed.get().is_some() {
-            return None;
-        }
-        match Arc::clone(&self).to_the_end(part, false).await {
-            Ok(told) => told,
-            Err(failure) => {
-                // Of two lanes that fail, one says why.
-                let _ = self.failed.set(status::of(failure));
-                None
-            }
-        }
-    }
-
-    /// What became of the last part; or why others have failed, once all that was done besides has been told.
-    async fn at_last(self: Arc<Self>, part: Part) -> Option<Result<C::Answer, Status>> {
-        match self.failed.get() {
-            Some(failed) => Some(Err(failed.clone())),
-            None => self.to_the_end(part, true).await.map_err(status::of).transpose(),
-        }
-    }
-
-    /// A part that is begun doesn't stop half-way while nobody asks for it.
-    async fn to_the_end(self: Arc<Self>, part: Part, is_last: bool) -> Result<Option<C::Answer>> {
-        let span = self.span.clone();
-        let told = async move { self.told(part, is_last).await };
-        tokio::spawn(told.instrument(span)).await.map_err(store::Error::Died)?
-    }
-
     /// Carries a part out, and says what became of its leads; nothing where there are none.
     async fn told(&self, part: Part, is_last: bool) -> Result<Option<C::Answer>> {
         let mut caller = self.api.resolver.verified(&self.caller).await?;
         let mut done = self.done(&caller, part.clone(), is_last).await;
         if let Err(Error::Store(store::Error::Moved)) = &done {
-            caller = self.api.resolver.verified(&self.caller).await?;
+            caller = self.api.resolver.verified(&caller).await?;
             done = self.done(&caller, part, is_last).await;
         }
         let outcomes: Vec<AssignmentOutcome> = done?.into_iter().map(batch::outcome).collect();
@@ -268,5 +274,50 @@ impl Planned for proto::TransferLeadsRequest {
 impl From<Told> for proto::TransferLeadsResponse {
     fn from(Told { plan, batch_id, outcomes }: Told) -> Self {
         Self { plan, batch_id, outcomes }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    /// Has nothing to tell.
+    const LAST: u32 = 20;
+
+    async fn gone_through(fails: u32) -> (Vec<Result<u32, ()>>, Vec<(u32, bool)>) {
+        let begun = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let tell = |part: u32, is_last: bool| {
+            begun.lock().expect("nobody has died").push((part, is_last));
+            async move {
+                // The second lane is the slower one.
+                for _ in 0..part {
+                    yield_now().await;
+                }
+                if part == fails { Err(status::of(Error::PlanChanged)) } else { Ok((part != LAST).then_some(part)) }
+            }
+        };
+        let parts = in_lanes([1..3, 11..13], LAST, tell);
+        let told = parts.map(|told| told.map_err(drop)).collect().await;
+        let begun = begun.lock().expect("nobody has died").clone();
+        (told, begun)
+    }
+
+    #[tokio::test]
+    async fn the_last_part_comes_after_both_lanes() {
+        let (told, begun) = gone_through(0).await;
+        assert_eq!(told, [1, 2, 11, 12].map(Ok), "of the last there is nothing to tell");
+        assert_eq!(begun, [(1, false), (11, false), (2, false), (12, false), (LAST, true)]);
+    }
+
+    #[tokio::test]
+    async fn a_failure_comes_after_what_is_under_way_and_nothing_is_begun_after_it() {
+        assert_eq!(gone_through(1).await, (vec![Ok(11), Err(())], vec![(1, false), (11, false)]));
+        let (told, begun) = gone_through(11).await;
+        assert_eq!(told, [Ok(1), Ok(2), Err(())]);
+        assert!(!begun.iter().any(|(part, _)| [12, LAST].contains(part)), "{begun:?}");
+        let (told, _) = gone_through(LAST).await;
+        assert_eq!(told.last(), Some(&Err(())));
     }
 }

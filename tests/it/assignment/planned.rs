@@ -44,6 +44,7 @@ pub(super) async fn run(caller: &Caller, request: AssignLeadsByFilterRequest) ->
     let mut told = Told { plan: first.plan.expect("a plan"), batch_id: first.batch_id, outcomes: first.outcomes };
     while let Some(part) = parts.message().await? {
         assert!(part.plan.is_none() && part.batch_id.is_empty() && (1..=400).contains(&part.outcomes.len()));
+        assert!(part.outcomes.is_sorted_by_key(|outcome| &outcome.lead_id), "oldest first");
         told.outcomes.extend(part.outcomes);
     }
     Ok(told)
@@ -263,7 +264,7 @@ on_both_databases! {
         let foretold = plan(&admin, &request).await;
         assert_eq!(foretold.outcomes.iter().map(|outcome| &outcome.lead_id).collect::<Vec<_>>(), ids.iter().collect::<Vec<_>>());
         let mut told = run(&admin, request).await.unwrap();
-        told.outcomes.sort_by_key(|outcome| ids.iter().position(|id| *id == outcome.lead_id));
+        told.outcomes.sort_by_cached_key(|outcome| ids.iter().position(|id| *id == outcome.lead_id));
         assert_eq!(told.outcomes.iter().map(|outcome| &outcome.lead_id).collect::<Vec<_>>(), ids.iter().collect::<Vec<_>>());
         for (at, outcome) in told.outcomes.iter().enumerate() {
             let whose = if at % 2 == 0 { &ben } else { &carl };
@@ -279,13 +280,13 @@ on_both_databases! {
     /// Whoever loses a lead has room for another, and not before.
     async fn room_is_there_in_the_order_of_the_plan(t: TestServer) {
         let (admin, small, ben) = (t.admin(), who_takes(&t, "small", 2).await, t.agent("ben").await);
-        import_many(&t, 600).await;
+        import_many(&t, 900).await;
         let kept = t.lead_of("lead that is kept", &small).await.id;
         let lost = t.lead_of("lead that is lost", &small).await.id;
         let got = t.lead("lead that is got").await.id;
         let request = by_filter("name:lead", &[&small, &ben]);
         let told = plan(&admin, &request).await;
-        let expected = vec![(ben.id.as_str(), 601, 0), (small.id.as_str(), 1, 1)];
+        let expected = vec![(ben.id.as_str(), 901, 0), (small.id.as_str(), 1, 1)];
         assert_eq!((shares(&told.plan), refusals(&told.plan)), (expected, vec![]));
         let done = commit(&admin, &request, &told).await.unwrap();
         assert!(done.outcomes.iter().all(|outcome| outcome.error.is_none()), "{:?}", all_told(&done.outcomes, &[&small, &ben]));
@@ -335,8 +336,9 @@ on_both_databases! {
         let request = AssignLeadsByFilterRequest { request_id, ..by_filter("NOT assignee:*", &[&ana, &ben]) };
         let mut parts = start(&chief.with_small_windows(t.addr()), request.clone()).await.unwrap();
         parts.message().await.unwrap();
+        let first = parts.message().await.unwrap().unwrap().outcomes;
         t.deactivate(&chief).await;
-        let mut told = BTreeSet::new();
+        let mut told: BTreeSet<String> = first.into_iter().map(|outcome| outcome.lead_id).collect();
         let failure = loop {
             match parts.message().await {
                 Ok(part) => told.extend(part.unwrap().outcomes.into_iter().map(|outcome| outcome.lead_id)),
