@@ -9,6 +9,8 @@
 //!
 //! Once more somebody else works meanwhile: reads and changes leads of their own that aren't given away, one call after the other with short pauses.
 //! Target: the 99th percentile of those calls at most 3 times what it is while nothing else happens.
+//!
+//! The targets are PostgreSQL's. SQLite is measured to know what it costs there that parts are small, so that others who write don't wait for long.
 #![allow(missing_docs, reason = "a benchmark has no public items")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark that can't go on says so")]
 
