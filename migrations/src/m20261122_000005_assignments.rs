@@ -22,27 +22,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let of_lead = ForeignKey::create()
-            .name("assignments_lead_id")
-            .from(TABLE, "lead_id")
-            .to("leads", "id")
-            .on_delete(ForeignKeyAction::Cascade)
-            .to_owned();
-        let assignments = Table::create()
-            .table(TABLE)
-            .col(pk_uuid("id"))
-            .col(uuid("batch_id"))
-            .col(uuid("lead_id"))
-            .col(big_integer("version"))
-            .col(text("replaced"))
-            .foreign_key(&mut of_lead.clone())
-            .to_owned();
-        manager.create_table(assignments).await?;
-        let of_batch = Index::create().name("assignments_by_batch").table(TABLE).col("batch_id").col("id").to_owned();
-        manager.create_index(of_batch).await?;
-        manager
-            .create_index(Index::create().name("assignments_by_lead").table(TABLE).col("lead_id").to_owned())
-            .await?;
+        create_table(manager).await?;
         let column = big_integer_null(LAST_TIME);
         manager.alter_table(Table::alter().table("users").add_column(column).to_owned()).await?;
         manager.get_connection().execute_unprepared(KNOWN).await?;
@@ -53,4 +33,27 @@ impl MigrationTrait for Migration {
         manager.alter_table(Table::alter().table("users").drop_column(LAST_TIME).to_owned()).await?;
         manager.drop_table(Table::drop().table(TABLE).to_owned()).await
     }
+}
+
+/// The table of what was replaced, a row for each lead.
+pub(crate) async fn create_table(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let of_lead = ForeignKey::create()
+        .name("assignments_lead_id")
+        .from(TABLE, "lead_id")
+        .to("leads", "id")
+        .on_delete(ForeignKeyAction::Cascade)
+        .to_owned();
+    let assignments = Table::create()
+        .table(TABLE)
+        .col(pk_uuid("id"))
+        .col(uuid("batch_id"))
+        .col(uuid("lead_id"))
+        .col(big_integer("version"))
+        .col(text("replaced"))
+        .foreign_key(&mut of_lead.clone())
+        .to_owned();
+    manager.create_table(assignments).await?;
+    let of_batch = Index::create().name("assignments_by_batch").table(TABLE).col("batch_id").col("id").to_owned();
+    manager.create_index(of_batch).await?;
+    manager.create_index(Index::create().name("assignments_by_lead").table(TABLE).col("lead_id").to_owned()).await
 }

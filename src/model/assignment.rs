@@ -2,7 +2,7 @@
 
 use super::{
     Time,
-    ids::{AssignmentId, BatchId, EntryId, LeadId, UserId},
+    ids::{BatchId, BatchPartId, EntryId, LeadId, UserId},
     lead::{Lead, LeadKind, LeadState},
     lead_access::AccessRow,
     user::Actor,
@@ -31,11 +31,18 @@ impl Held {
     }
 }
 
-/// One lead of a batch of assignments: what it was, and what it became.
+/// Leads of a batch of assignments that were written together.
+#[derive(Clone, PartialEq, Debug)]
+pub struct BatchPart {
+    /// Its identity; sorts in the order of the batch.
+    pub id: BatchPartId,
+    /// Those that haven't gone back, in their order.
+    pub leads: Vec<Replaced>,
+}
+
+/// One lead of a batch: what it was, and what it became.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Replaced {
-    /// Its identity; sorts in the order of the batch.
-    pub id: AssignmentId,
     /// Of which lead.
     pub lead_id: LeadId,
     /// The lead's version after the assignment.

@@ -80,10 +80,10 @@ id!(
     BatchId
 );
 id!(
-    /// An assignment's of a batch.
-    AssignmentId
+    /// A part's of a batch of assignments.
+    BatchPartId
 );
-impl AssignmentId {
+impl BatchPartId {
     /// What sorts before every identity made since an instant. It is nobody's.
     pub fn before(time: Time) -> Self {
         let millis = u128::try_from(time.timestamp_millis()).unwrap_or_default();

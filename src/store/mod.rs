@@ -1,6 +1,6 @@
 //! The only module that speaks SQL. What it hands out are words of [`model`](crate::model); what it takes on leads are scopes.
 
-pub mod assignments;
+pub mod batch_parts;
 mod bulk;
 mod connect;
 mod decisions;

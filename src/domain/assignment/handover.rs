@@ -12,7 +12,7 @@ use crate::{
         assignment::{Replaced, ReplacedRow, Worked},
         distribution::Decision,
         history::HistoryKind,
-        ids::{AssignmentId, BatchId, EntryId, LeadId, UserId},
+        ids::{BatchId, EntryId, LeadId, UserId},
         lead::Lead,
         lead_access::{AccessKind, AccessRow, GrantMode, Path},
         permission::RevocationPolicy,
@@ -20,7 +20,7 @@ use crate::{
         user::Actor,
     },
     store::{
-        Insert, Tx, assignments,
+        Insert, Tx, batch_parts,
         history::{Entries, Happening},
         lead_access::{self, RowChange},
         leads::{self, Locked, Written},
@@ -90,8 +90,8 @@ pub(in crate::domain) async fn hand_over(
         rest = rest.then(audit::accesses_ready(tx, by, changes.iter().zip(kinds))?);
         yield_now().await;
         if let Some((batch, ended)) = kept {
-            let replaced = replaced(tx, handovers, (&given, &changes), &ended, &written);
-            rest = rest.then(assignments::keeping(tx, batch, &replaced)?);
+            let replaced = replaced(handovers, (&given, &changes), &ended, &written);
+            rest = rest.then(batch_parts::keeping(tx, batch, &replaced)?);
             yield_now().await;
         }
         Ok::<_, Error>((lead_access::new_rows(tx, &changes)?, rest))
@@ -192,7 +192,6 @@ fn settled<'a>(
 }
 
 fn replaced(
-    tx: &Tx,
     handovers: &[Handover<'_>],
     (given, changes): (&Given, &[RowChange<'_>]),
     ended: &HashMap<LeadId, EntryId>,
@@ -212,7 +211,6 @@ fn replaced(
         };
         let resolved = ended.get(&before.id).copied().zip(before.resolve_time);
         Replaced {
-            id: AssignmentId::at(tx.now()),
             lead_id: before.id,
             version: after.version,
             to: after.assignee_id.zip(after.assigned.map(|(_, at)| at)),

@@ -13,13 +13,13 @@ use crate::{
     access::scope::{Assign, LeadScope},
     domain::Result,
     model::{
-        assignment::Replaced,
-        ids::{AssignmentId, BatchId, LeadId, UserId},
+        assignment::{BatchPart, Replaced, Return},
+        ids::{BatchId, BatchPartId, LeadId, UserId},
         lead::{Lead, LeadState},
         lead_access::AccessKind,
     },
     store::{
-        self, Store, Tx, assignments, lead_access,
+        Store, Tx, batch_parts, lead_access,
         leads::{self, Locked, Reached},
         returns, settings,
     },
@@ -56,18 +56,18 @@ async fn give_back_one(store: &Store, batch: BatchId) -> Result<()> {
 #[derive(Clone, Copy)]
 struct Place {
     batch: BatchId,
-    after: Option<AssignmentId>,
+    after: Option<BatchPartId>,
     /// How many leads couldn't go back.
     left: usize,
 }
 
-/// Gives a part of a batch back; none after the last.
+/// Gives the next part of a batch back; none after the last.
 async fn part(tx: &Tx, at: Place) -> Result<Option<Place>> {
     let Some(order) = returns::lock(tx, at.batch).await? else { return Ok(None) };
-    let part = store::at_once(tx);
-    let mut given = assignments::of_batch(tx, at.batch, at.after, u64::from(part) + 1).await?;
-    let more = given.len() > part as usize;
-    given.truncate(part as usize);
+    let Some(BatchPart { id: part, leads: given }) = batch_parts::lock_next(tx, at.batch, at.after).await? else {
+        ended(tx, &order, at.left).await?;
+        return Ok(None);
+    };
     let ids: Vec<LeadId> = given.iter().map(|given| given.lead_id).collect();
     let every_lead = LeadScope::service("leads go back as was said when they were given away");
     let reached = leads::lock_many(tx, &every_lead, &every_lead, &ids).await?;
@@ -80,7 +80,7 @@ async fn part(tx: &Tx, at: Place) -> Result<Option<Place>> {
     // Who had a lead wasn't blocked from it: that has been decided since.
     let blocked =
         |lead: &Lead, owner: UserId| rows.get(&(lead.id, owner)).is_some_and(|row| row.kind == AccessKind::Blocked);
-    let (mut back, mut done) = (Vec::new(), Vec::new());
+    let (mut back, mut left) = (Vec::new(), Vec::new());
     for (given, lead) in given.iter().zip(still) {
         let owner = given.before.assignee_id.and_then(|owner| owners.get_mut(&owner));
         if let (Some(lead), Some(owner)) = (lead, owner)
@@ -89,28 +89,29 @@ async fn part(tx: &Tx, at: Place) -> Result<Option<Place>> {
         {
             // What is set aside goes back once it is retrieved.
             if lead.lead().state == LeadState::Discarded || owner.may_take(lead.lead().kind(), &settings).is_err() {
+                left.push(given);
                 continue;
             }
             owner.takes();
             back.push(Handover { lead, to: Some(owner.user_id()), why: None });
         }
-        done.push(given.id);
     }
     hand_over(tx, order.actor, &back, settings.revocation_policy(), None).await?;
-    assignments::forget(tx, &done).await?;
-    let left = at.left + given.len() - done.len();
-    if more {
-        return Ok(Some(Place { after: given.last().map(|given| given.id), left, ..at }));
+    if left.len() < given.len() {
+        batch_parts::keep(tx, part, &left).await?;
     }
+    Ok(Some(Place { after: Some(part), left: at.left + left.len(), ..at }))
+}
+
+/// All parts have been gone through: what couldn't go back is tried again.
+async fn ended(tx: &Tx, order: &Return, left: usize) -> Result<()> {
     if left == 0 || tx.now() > order.return_time + AT_LAST {
-        returns::end(tx, at.batch).await?;
-    } else {
-        tracing::warn!(batch = %at.batch, left, "leads can't go back to their former assignee yet");
-        let late = (tx.now() - order.return_time).to_std().unwrap_or_default();
-        let [first, most] = AGAIN;
-        returns::put_off(tx, at.batch, tx.now() + late.clamp(first, most)).await?;
+        return Ok(returns::end(tx, order.batch_id).await?);
     }
-    Ok(None)
+    tracing::warn!(batch = %order.batch_id, left, "leads can't go back to their former assignee yet");
+    let late = (tx.now() - order.return_time).to_std().unwrap_or_default();
+    let [first, most] = AGAIN;
+    Ok(returns::put_off(tx, order.batch_id, tx.now() + late.clamp(first, most)).await?)
 }
 
 /// The lead, where nobody has given it to anybody since.

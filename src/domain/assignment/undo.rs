@@ -10,15 +10,15 @@ use crate::{
     },
     domain::{Error, Result, audit, etag},
     model::{
-        assignment::{Replaced, ReplacedRow, Worked},
-        ids::{AssignmentId, BatchId, LeadId, UserId},
+        assignment::{BatchPart, Replaced, ReplacedRow, Worked},
+        ids::{BatchId, BatchPartId, LeadId, UserId},
         lead_access::{AccessKind, AccessRow},
         permission::Action,
         permission_change::PermissionChangeKind,
         settings::Settings,
     },
     store::{
-        self, Tx, assignments,
+        Tx, batch_parts,
         lead_access::{self, RowChange},
         leads::{self, Locked, Reached},
         settings,
@@ -30,8 +30,8 @@ use crate::{
 pub struct Undone {
     /// Of the leads that the caller reaches, in the order of the batch.
     pub leads: Vec<Back>,
-    /// Where to go on; none after the last part.
-    pub next: Option<AssignmentId>,
+    /// Which part of the batch that was; none where there was none any more.
+    pub part: Option<BatchPartId>,
 }
 
 /// What became of one lead.
@@ -43,18 +43,16 @@ pub struct Back {
     pub done: Result<(Option<UserId>, String)>,
 }
 
-/// Gives leads of a batch back to whoever had them, with the access lists that they had.
+/// Gives the leads of the next part of a batch back to whoever had them, with the access lists that they had.
 ///
 /// # Errors
 /// The database's.
-pub async fn undo(tx: &Tx, caller: &Caller, batch: BatchId, after: Option<AssignmentId>) -> Result<Undone> {
-    let part = store::at_once(tx);
-    let mut replaced = assignments::of_batch(tx, batch, after, u64::from(part) + 1).await?;
-    let more = replaced.len() > part as usize;
-    replaced.truncate(part as usize);
+pub async fn undo(tx: &Tx, caller: &Caller, batch: BatchId, after: Option<BatchPartId>) -> Result<Undone> {
+    let Some(BatchPart { id: part, leads: replaced }) = batch_parts::lock_next(tx, batch, after).await? else {
+        return Ok(Undone { leads: Vec::new(), part: None });
+    };
     let ids: Vec<LeadId> = replaced.iter().map(|replaced| replaced.lead_id).collect();
     let reached = leads::lock_many(tx, &caller.scope::<Assign>(), &caller.scope::<View>(), &ids).await?;
-    let next = replaced.last().filter(|_| more).map(|last| last.id);
     let covered: Vec<(&Replaced, &Locked<Assign>)> = replaced
         .iter()
         .filter_map(|replaced| match reached.get(&replaced.lead_id)? {
@@ -76,6 +74,10 @@ pub async fn undo(tx: &Tx, caller: &Caller, batch: BatchId, after: Option<Assign
         told.push((replaced, judged));
     }
     let etags = put_back(tx, caller, &back).await?;
+    if !etags.is_empty() {
+        let stays = |replaced: &&Replaced| !etags.contains_key(&replaced.lead_id);
+        batch_parts::keep(tx, part, &replaced.iter().filter(stays).collect::<Vec<_>>()).await?;
+    }
     let leads = told.into_iter().map(|(replaced, judged)| Back {
         lead_id: replaced.lead_id,
         done: judged.map(|()| {
@@ -83,7 +85,7 @@ pub async fn undo(tx: &Tx, caller: &Caller, batch: BatchId, after: Option<Assign
             (replaced.before.assignee_id, etag)
         }),
     });
-    Ok(Undone { leads: leads.collect(), next })
+    Ok(Undone { leads: leads.collect(), part: Some(part) })
 }
 
 /// What is looked at before a lead goes back.
@@ -149,8 +151,6 @@ async fn put_back(tx: &Tx, caller: &Caller, back: &[GoesBack<'_>]) -> Result<Has
     let changes: Vec<RowChange<'_>> = back.iter().flat_map(GoesBack::rows).collect();
     lead_access::change(tx, &changes, lead_access::new_rows(tx, &changes)?).await?;
     audit::accesses(tx, caller.actor(), changes.iter().map(|change| (change, kind_of(change)))).await?;
-    let undone: Vec<AssignmentId> = back.iter().map(|back| back.replaced.id).collect();
-    assignments::forget(tx, &undone).await?;
     Ok(written.iter().map(|written| (written.after.id, etag::of(written.after.version))).collect())
 }
 

@@ -1,10 +1,10 @@
 //! One entity per table, private to the store: every other module speaks the words of `model`.
 
 pub mod api_token;
-pub mod assignment;
 pub mod assignment_return;
 pub mod assignment_rule;
 pub mod assignment_rule_target;
+pub mod batch_part;
 pub mod deposit;
 pub mod group;
 pub mod group_member;

@@ -6,8 +6,10 @@ use leadward::{
         LeadAccess, LeadAction, LeadHistoryKind, LeadState, ListPickListEntriesRequest, PickList, PickListEntry,
         Profile, RevocationPolicy, Role, UndoAssignmentRequest, UndoOutcome, UpdatePickListEntryRequest,
     },
-    store::{Store, assignments},
+    store::{Store, batch_parts},
 };
+use leadward_migrations::{Migrator, MigratorTrait};
+use sea_orm::Database;
 use tonic::Status;
 use uuid::Uuid;
 
@@ -194,10 +196,33 @@ on_both_databases! {
         };
         let batch = admin.assignments().batch_assign_leads(request).await.unwrap().into_inner().batch_id;
         let store = Store::open(t.database_url()).await.unwrap();
-        assignments::sweep(&store).await.unwrap();
+        batch_parts::sweep(&store).await.unwrap();
         store.close().await;
         let outcomes = undo(&admin, &batch).await;
         assert!(outcomes.len() == 1000 && outcomes.iter().all(|outcome| outcome.assignee_id == ana.id));
+    }
+
+    /// Until the last migration each lead of a batch had a row of its own.
+    async fn what_was_kept_before_parts_were_is_still_kept(t: TestServer) {
+        let (admin, ana, ben) = (t.admin(), t.agent("ana").await, t.agent("ben").await);
+        let leads = [t.lead_of("first", &ana).await, t.lead_of("second", &ana).await, t.lead("third").await];
+        let before = [seen(&t, &leads[0].id).await, seen(&t, &leads[1].id).await, seen(&t, &leads[2].id).await];
+        let deleted = t.lead_of("deleted", &ana).await;
+        let given = [&leads[0], &deleted, &leads[1], &leads[2]];
+        let batch = give(&admin, &given, &ben, RevocationPolicy::Keep).await;
+        admin.delete(&deleted.id).await.unwrap();
+
+        let database = Database::connect(t.database_url()).await.unwrap();
+        let since = Migrator::migrations().into_iter().rev().take_while(|migration| !migration.name().ends_with("distribution"));
+        Migrator::down(&database, Some(u32::try_from(since.count()).unwrap())).await.unwrap();
+        Migrator::up(&database, None).await.unwrap();
+        database.close().await.unwrap();
+
+        let outcomes = undo(&admin, &batch).await;
+        assert!(outcomes.len() == 3 && outcomes.iter().all(|outcome| outcome.done), "{outcomes:?}");
+        for (lead, before) in leads.iter().zip(before) {
+            assert_eq!(seen(&t, &lead.id).await, before);
+        }
     }
 
     async fn a_batch_of_which_nothing_is_left_and_one_that_never_was_are_the_same(t: TestServer) {

@@ -1,13 +1,11 @@
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "assignments")]
+#[sea_orm(table_name = "batch_parts")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub batch_id: Uuid,
-    pub lead_id: Uuid,
-    pub version: i64,
     pub replaced: String,
 }
 
