@@ -8,7 +8,7 @@ mod m20261122_000004_queries;
 mod m20261122_000005_assignments;
 mod m20261122_000006_returns;
 mod m20261122_000007_distribution;
-mod m20261122_000008_batch_parts;
+mod m20261122_000008_replaced;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -28,7 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000005_assignments::Migration),
             Box::new(m20261122_000006_returns::Migration),
             Box::new(m20261122_000007_distribution::Migration),
-            Box::new(m20261122_000008_batch_parts::Migration),
+            Box::new(m20261122_000008_replaced::Migration),
         ]
     }
 }

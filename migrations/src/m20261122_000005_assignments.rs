@@ -8,7 +8,7 @@ use sea_orm_migration::{
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-const TABLE: &str = "assignments";
+pub(crate) const TABLE: &str = "assignments";
 const LAST_TIME: &str = "last_assign_time";
 
 /// As far as it is known.
@@ -35,7 +35,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// The table of what was replaced, a row for each lead.
+/// The table of what was replaced.
 pub(crate) async fn create_table(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let of_lead = ForeignKey::create()
         .name("assignments_lead_id")

@@ -80,7 +80,8 @@ pub(super) async fn record(
     before: Option<&Lead>,
     after: &Lead,
 ) -> Result<()> {
-    let happening = Happening { lead_id: after.id, kind, changes: changes(before, after), decision: None };
+    let happening =
+        Happening { lead_id: after.id, kind, changes: changes(before, after), decision: None, replaced: None };
     Ok(history::append(tx, caller.actor(), vec![happening]).await?)
 }
 
@@ -91,6 +92,7 @@ pub(super) async fn record_all(tx: &Tx, by: Actor, kind: HistoryKind, written: &
         kind,
         changes: changes(Some(before), after),
         decision: None,
+        replaced: None,
     });
     let happened: Vec<Happening> = happened.collect();
     Ok(history::append(tx, by, happened).await?)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, interval_at};
 
 use super::assignment;
-use crate::store::{Store, batch_parts, imports, lead_events, requests};
+use crate::store::{Store, imports, lead_events, replaced, requests};
 
 /// How long after its start a server sweeps for the first time.
 const FIRST: Duration = Duration::from_secs(60);
@@ -48,7 +48,7 @@ async fn sweep(store: &Store) {
             requests::sweep(store).await,
             imports::sweep(store).await,
             lead_events::sweep(store).await,
-            batch_parts::sweep(store).await,
+            replaced::sweep(store).await,
         ] {
             if let Err(error) = swept {
                 tracing::warn!(?error, "what was kept long enough is still kept");

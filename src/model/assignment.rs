@@ -2,7 +2,7 @@
 
 use super::{
     Time,
-    ids::{BatchId, BatchPartId, EntryId, LeadId, UserId},
+    ids::{BatchId, EntryId, HistoryId, LeadId, UserId},
     lead::{Lead, LeadKind, LeadState},
     lead_access::AccessRow,
     user::Actor,
@@ -31,20 +31,20 @@ impl Held {
     }
 }
 
-/// Leads of a batch of assignments that were written together.
+/// One lead of a batch of assignments that hasn't been undone.
 #[derive(Clone, PartialEq, Debug)]
-pub struct BatchPart {
-    /// Its identity; sorts in the order of the batch.
-    pub id: BatchPartId,
-    /// Those that haven't gone back, in their order.
-    pub leads: Vec<Replaced>,
+pub struct Undoable {
+    /// What its history says of it; sorts in the order of the batch.
+    pub entry: HistoryId,
+    /// Which lead.
+    pub lead_id: LeadId,
+    /// What the assignment wrote over.
+    pub replaced: Replaced,
 }
 
-/// One lead of a batch: what it was, and what it became.
+/// What a lead was, and what it became.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Replaced {
-    /// Of which lead.
-    pub lead_id: LeadId,
     /// The lead's version after the assignment.
     pub version: i64,
     /// What the assignment wrote over.

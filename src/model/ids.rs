@@ -79,11 +79,7 @@ id!(
     /// A batch's of assignments.
     BatchId
 );
-id!(
-    /// A part's of a batch of assignments.
-    BatchPartId
-);
-impl BatchPartId {
+impl BatchId {
     /// What sorts before every identity made since an instant. It is nobody's.
     pub fn before(time: Time) -> Self {
         let millis = u128::try_from(time.timestamp_millis()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The history of leads: appended in the transaction of the change, never edited.
+//! The history of leads: appended in the transaction of the change, and what it tells is never edited.
 
 use std::time::Duration;
 
@@ -12,14 +12,15 @@ use super::{
     decisions,
     entity::lead_history::{ActiveModel, Column, Entity, Model},
     leads::{Found, Locked},
-    micros, micros_of, time, times,
+    micros, micros_of, replaced, time, times,
 };
 use crate::{
     access::scope::{Edit, View},
     model::{
+        assignment::Replaced,
         distribution::Decision,
         history::{Activity, CallOutcome, Change, HistoryEntry, HistoryKind},
-        ids::{HistoryId, LeadId, UserId},
+        ids::{BatchId, HistoryId, LeadId, UserId},
         page::{Page, Paged},
         user::Actor,
     },
@@ -36,6 +37,8 @@ pub struct Happening {
     pub changes: Vec<Change>,
     /// Why, where rules decided.
     pub decision: Option<Decision>,
+    /// What a batch of assignments replaced, as long as that can be undone.
+    pub replaced: Option<(BatchId, Replaced)>,
 }
 
 /// What one actor did to several leads, gathered to be appended at once.
@@ -56,8 +59,11 @@ impl Entries {
     /// # Errors
     /// Only a bug's.
     pub fn add(&mut self, tx: &Tx, happening: Happening) -> Result<()> {
-        let Happening { lead_id, kind, changes, decision } = happening;
-        self.rows.add(row(&HistoryEntry { changes, decision, ..entry(tx, self.actor, lead_id, kind) })?)
+        let Happening { lead_id, kind, changes, decision, replaced } = happening;
+        let entry = row(&HistoryEntry { changes, decision, ..entry(tx, self.actor, lead_id, kind) })?;
+        let (batch, replaced) = replaced.unzip();
+        let replaced = replaced.as_ref().map(replaced::text).transpose()?;
+        self.rows.add(ActiveModel { batch_id: Set(batch.map(BatchId::uuid)), replaced: Set(replaced), ..entry })
     }
 
     /// Makes the INSERT that appends them.
@@ -160,12 +166,14 @@ pub(super) fn row(entry: &HistoryEntry) -> Result<ActiveModel> {
         changes: Set(serde_json::to_string(changes).map_err(|_| Error::Corrupt("history entry"))?),
         activity: Set(activity.map_err(|_| Error::Corrupt("activity"))?),
         decision: Set(decision.as_ref().map(decisions::text).transpose()?),
+        batch_id: Set(None),
+        replaced: Set(None),
     })
 }
 
-/// An entry without why rules decided as they did, which few may know.
+/// An entry without why rules decided as they did, which few may know, and without what is kept to undo it.
 pub(super) fn read(row: Model) -> Result<HistoryEntry> {
-    let Model { id, lead_id, kind, time: at, actor_id, on_behalf_of, changes, activity, decision: _ } = row;
+    let Model { id, lead_id, kind, time: at, actor_id, on_behalf_of, changes, activity, .. } = row;
     let activity = activity.map(|text| serde_json::from_str(&text).map_err(|_| Error::Corrupt("activity")));
     Ok(HistoryEntry {
         id: id.into(),

@@ -115,5 +115,5 @@ pub async fn advance(tx: &Tx, key: &ImportKey, before: &Progress, after: &Progre
 /// The database's.
 pub async fn sweep(store: &Store) -> Result<()> {
     let before = micros(clock(store).await? - KEPT);
-    sweep::sweep::<Entity>(store, Column::Key, Column::UpdateTime.lt(before).into(), sweep::ROWS).await
+    sweep::sweep::<Entity>(store, Column::Key, Column::UpdateTime.lt(before).into()).await
 }

@@ -158,8 +158,7 @@ pub async fn sweep(store: &Store) -> Result<()> {
     let before = micros(clock(store).await? - KEPT);
     // The last one says how far the positions of those who watch go.
     let last = head(store).await?;
-    sweep::sweep::<Entity>(store, Column::Seq, Column::Time.lt(before).and(Column::Seq.lt(last)).into(), sweep::ROWS)
-        .await
+    sweep::sweep::<Entity>(store, Column::Seq, Column::Time.lt(before).and(Column::Seq.lt(last)).into()).await
 }
 
 fn read(row: Model) -> Result<Happened> {

@@ -1,6 +1,5 @@
 //! The only module that speaks SQL. What it hands out are words of [`model`](crate::model); what it takes on leads are scopes.
 
-pub mod batch_parts;
 mod bulk;
 mod connect;
 mod decisions;
@@ -27,6 +26,7 @@ pub mod pick_lists;
 mod planned;
 pub mod principals;
 pub mod profiles;
+pub mod replaced;
 pub mod reports;
 pub mod requests;
 pub mod returns;

@@ -107,5 +107,5 @@ pub(super) async fn forget_leads(tx: &Tx, leads: &[LeadId]) -> Result<()> {
 /// The database's.
 pub async fn sweep(store: &Store) -> Result<()> {
     let before = micros(clock(store).await? - KEPT);
-    sweep::sweep::<Entity>(store, Column::Key, Column::Time.lt(before).into(), sweep::ROWS).await
+    sweep::sweep::<Entity>(store, Column::Key, Column::Time.lt(before).into()).await
 }

@@ -20,7 +20,7 @@ use crate::{
         user::Actor,
     },
     store::{
-        Insert, Tx, batch_parts,
+        Insert, Tx,
         history::{Entries, Happening},
         lead_access::{self, RowChange},
         leads::{self, Locked, Written},
@@ -84,16 +84,18 @@ pub(in crate::domain) async fn hand_over(
     // What else there is to be written is made ready while the database writes the leads.
     let make_ready = async {
         let why = handovers.iter().filter_map(|handover| Some((handover.lead.lead().id, handover.why?)));
-        let mut rest = recorded(tx, by, &written, &why.collect())?;
+        let mut kept = match kept {
+            Some((batch, ended)) => replaced(handovers, (&given, &changes), &ended, &written)
+                .map(|(lead, replaced)| (lead, (batch, replaced)))
+                .collect(),
+            None => HashMap::new(),
+        };
         // With many leads each of these takes a while, and others may go on in between.
+        yield_now().await;
+        let mut rest = recorded(tx, by, &written, &why.collect(), &mut kept)?;
         yield_now().await;
         rest = rest.then(audit::accesses_ready(tx, by, changes.iter().zip(kinds))?);
         yield_now().await;
-        if let Some((batch, ended)) = kept {
-            let replaced = replaced(handovers, (&given, &changes), &ended, &written);
-            rest = rest.then(batch_parts::keeping(tx, batch, &replaced)?);
-            yield_now().await;
-        }
         Ok::<_, Error>((lead_access::new_rows(tx, &changes)?, rest))
     };
     let ((), (rows, rest)) = tokio::try_join!(write, make_ready)?;
@@ -131,17 +133,24 @@ async fn given(tx: &Tx, handovers: &[Handover<'_>]) -> Result<Given> {
 
 /// Says in the histories of leads whose they are now.
 pub(super) async fn record(tx: &Tx, by: Actor, written: &[Written<'_>]) -> Result<()> {
-    Ok(recorded(tx, by, written, &HashMap::new())?.run(tx).await?)
+    Ok(recorded(tx, by, written, &HashMap::new(), &mut HashMap::new())?.run(tx).await?)
 }
 
-/// The same, ready to be written, and why, where rules have decided it.
-fn recorded(tx: &Tx, by: Actor, written: &[Written<'_>], why: &HashMap<LeadId, &Decision>) -> Result<Insert> {
+/// The same, ready to be written, with why, where rules have decided it, and what is kept to undo it.
+fn recorded(
+    tx: &Tx,
+    by: Actor,
+    written: &[Written<'_>],
+    why: &HashMap<LeadId, &Decision>,
+    kept: &mut HashMap<LeadId, (BatchId, Replaced)>,
+) -> Result<Insert> {
     let mut entries = Entries::by(by);
     for Written { before, after } in written {
         let kind = if after.assignee_id.is_some() { HistoryKind::Assigned } else { HistoryKind::Unassigned };
         let changes = history::changes(Some(before), after);
         let decision = why.get(&after.id).copied().cloned();
-        entries.add(tx, Happening { lead_id: after.id, kind, changes, decision })?;
+        let replaced = kept.remove(&after.id);
+        entries.add(tx, Happening { lead_id: after.id, kind, changes, decision, replaced })?;
     }
     Ok(entries.insert(tx)?)
 }
@@ -196,10 +205,10 @@ fn replaced(
     (given, changes): (&Given, &[RowChange<'_>]),
     ended: &HashMap<LeadId, EntryId>,
     written: &[Written<'_>],
-) -> Vec<Replaced> {
+) -> impl Iterator<Item = (LeadId, Replaced)> {
     let changed: HashMap<(LeadId, UserId), &RowChange<'_>> =
         changes.iter().map(|change| ((change.lead.lead().id, change.user_id), change)).collect();
-    let replaced = handovers.iter().zip(written).map(|(Handover { to, .. }, Written { before, after })| {
+    handovers.iter().zip(written).map(move |(Handover { to, .. }, Written { before, after })| {
         // What stayed as it was is kept as well: where it is no longer so, the lead isn't given back.
         let row = |user_id: UserId| {
             let (change, row) = (changed.get(&(before.id, user_id)), given.get(&(before.id, user_id)));
@@ -210,13 +219,12 @@ fn replaced(
             }
         };
         let resolved = ended.get(&before.id).copied().zip(before.resolve_time);
-        Replaced {
-            lead_id: before.id,
+        let replaced = Replaced {
             version: after.version,
             to: after.assignee_id.zip(after.assigned.map(|(_, at)| at)),
             before: Worked { assignee_id: before.assignee_id, assigned: before.assigned, resolved },
             access: [before.assignee_id, *to].into_iter().flatten().map(row).collect(),
-        }
-    });
-    replaced.collect()
+        };
+        (before.id, replaced)
+    })
 }

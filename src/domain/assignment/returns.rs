@@ -13,15 +13,15 @@ use crate::{
     access::scope::{Assign, LeadScope},
     domain::Result,
     model::{
-        assignment::{BatchPart, Replaced, Return},
-        ids::{BatchId, BatchPartId, LeadId, UserId},
+        assignment::Undoable,
+        ids::{BatchId, HistoryId, LeadId, UserId},
         lead::{Lead, LeadState},
         lead_access::AccessKind,
     },
     store::{
-        Store, Tx, batch_parts, lead_access,
+        self, Store, Tx, lead_access,
         leads::{self, Locked, Reached},
-        returns, settings,
+        replaced, returns, settings,
     },
 };
 
@@ -56,68 +56,68 @@ async fn give_back_one(store: &Store, batch: BatchId) -> Result<()> {
 #[derive(Clone, Copy)]
 struct Place {
     batch: BatchId,
-    after: Option<BatchPartId>,
+    after: Option<HistoryId>,
     /// How many leads couldn't go back.
     left: usize,
 }
 
-/// Gives the next part of a batch back; none after the last.
+/// Gives a part of a batch back; none after the last.
 async fn part(tx: &Tx, at: Place) -> Result<Option<Place>> {
     let Some(order) = returns::lock(tx, at.batch).await? else { return Ok(None) };
-    let Some(BatchPart { id: part, leads: given }) = batch_parts::lock_next(tx, at.batch, at.after).await? else {
-        ended(tx, &order, at.left).await?;
-        return Ok(None);
-    };
+    let part = store::at_once(tx);
+    let mut given = replaced::of_batch(tx, at.batch, at.after, u64::from(part) + 1).await?;
+    let more = given.len() > part as usize;
+    given.truncate(part as usize);
     let ids: Vec<LeadId> = given.iter().map(|given| given.lead_id).collect();
     let every_lead = LeadScope::service("leads go back as was said when they were given away");
     let reached = leads::lock_many(tx, &every_lead, &every_lead, &ids).await?;
     let settings = settings::get(tx).await?;
-    let owners: BTreeSet<UserId> = given.iter().filter_map(|given| given.before.assignee_id).collect();
+    let owners: BTreeSet<UserId> = given.iter().filter_map(|given| given.replaced.before.assignee_id).collect();
     let mut owners = Candidate::lock(tx, &owners).await?;
     let still: Vec<Option<&Locked<Assign>>> = given.iter().map(|given| still_given(&reached, given)).collect();
-    let pairs = given.iter().zip(&still).filter_map(|(given, lead)| Some(((*lead)?, given.before.assignee_id?)));
+    let pairs =
+        given.iter().zip(&still).filter_map(|(given, lead)| Some(((*lead)?, given.replaced.before.assignee_id?)));
     let rows = lead_access::among(tx, &pairs.collect::<Vec<_>>()).await?;
     // Who had a lead wasn't blocked from it: that has been decided since.
     let blocked =
         |lead: &Lead, owner: UserId| rows.get(&(lead.id, owner)).is_some_and(|row| row.kind == AccessKind::Blocked);
-    let (mut back, mut left) = (Vec::new(), Vec::new());
+    let (mut back, mut done) = (Vec::new(), Vec::new());
     for (given, lead) in given.iter().zip(still) {
-        let owner = given.before.assignee_id.and_then(|owner| owners.get_mut(&owner));
+        let owner = given.replaced.before.assignee_id.and_then(|owner| owners.get_mut(&owner));
         if let (Some(lead), Some(owner)) = (lead, owner)
             && lead.lead().state != LeadState::Resolved
             && !blocked(lead.lead(), owner.user_id())
         {
             // What is set aside goes back once it is retrieved.
             if lead.lead().state == LeadState::Discarded || owner.may_take(lead.lead().kind(), &settings).is_err() {
-                left.push(given);
                 continue;
             }
             owner.takes();
             back.push(Handover { lead, to: Some(owner.user_id()), why: None });
         }
+        done.push(given.entry);
     }
     hand_over(tx, order.actor, &back, settings.revocation_policy(), None).await?;
-    if left.len() < given.len() {
-        batch_parts::keep(tx, part, &left).await?;
+    replaced::forget(tx, &done).await?;
+    let left = at.left + given.len() - done.len();
+    if more {
+        return Ok(Some(Place { after: given.last().map(|given| given.entry), left, ..at }));
     }
-    Ok(Some(Place { after: Some(part), left: at.left + left.len(), ..at }))
-}
-
-/// All parts have been gone through: what couldn't go back is tried again.
-async fn ended(tx: &Tx, order: &Return, left: usize) -> Result<()> {
     if left == 0 || tx.now() > order.return_time + AT_LAST {
-        return Ok(returns::end(tx, order.batch_id).await?);
+        returns::end(tx, at.batch).await?;
+    } else {
+        tracing::warn!(batch = %at.batch, left, "leads can't go back to their former assignee yet");
+        let late = (tx.now() - order.return_time).to_std().unwrap_or_default();
+        let [first, most] = AGAIN;
+        returns::put_off(tx, at.batch, tx.now() + late.clamp(first, most)).await?;
     }
-    tracing::warn!(batch = %order.batch_id, left, "leads can't go back to their former assignee yet");
-    let late = (tx.now() - order.return_time).to_std().unwrap_or_default();
-    let [first, most] = AGAIN;
-    Ok(returns::put_off(tx, order.batch_id, tx.now() + late.clamp(first, most)).await?)
+    Ok(None)
 }
 
 /// The lead, where nobody has given it to anybody since.
-fn still_given<'a>(reached: &'a HashMap<LeadId, Reached<Assign>>, given: &Replaced) -> Option<&'a Locked<Assign>> {
+fn still_given<'a>(reached: &'a HashMap<LeadId, Reached<Assign>>, given: &Undoable) -> Option<&'a Locked<Assign>> {
     let Some(Reached::Covered(locked)) = reached.get(&given.lead_id) else { return None };
     let Lead { assignee_id, assigned, .. } = locked.lead();
     let to = assignee_id.zip(assigned.map(|(_, at)| at));
-    (to == given.to).then_some(&**locked)
+    (to == given.replaced.to).then_some(&**locked)
 }

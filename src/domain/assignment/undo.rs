@@ -10,18 +10,18 @@ use crate::{
     },
     domain::{Error, Result, audit, etag},
     model::{
-        assignment::{BatchPart, Replaced, ReplacedRow, Worked},
-        ids::{BatchId, BatchPartId, LeadId, UserId},
+        assignment::{ReplacedRow, Undoable, Worked},
+        ids::{BatchId, HistoryId, LeadId, UserId},
         lead_access::{AccessKind, AccessRow},
         permission::Action,
         permission_change::PermissionChangeKind,
         settings::Settings,
     },
     store::{
-        Tx, batch_parts,
+        self, Tx,
         lead_access::{self, RowChange},
         leads::{self, Locked, Reached},
-        settings,
+        replaced, settings,
     },
 };
 
@@ -30,8 +30,8 @@ use crate::{
 pub struct Undone {
     /// Of the leads that the caller reaches, in the order of the batch.
     pub leads: Vec<Back>,
-    /// Which part of the batch that was; none where there was none any more.
-    pub part: Option<BatchPartId>,
+    /// Where to go on; none after the last part.
+    pub next: Option<HistoryId>,
 }
 
 /// What became of one lead.
@@ -43,49 +43,47 @@ pub struct Back {
     pub done: Result<(Option<UserId>, String)>,
 }
 
-/// Gives the leads of the next part of a batch back to whoever had them, with the access lists that they had.
+/// Gives leads of a batch back to whoever had them, with the access lists that they had.
 ///
 /// # Errors
 /// The database's.
-pub async fn undo(tx: &Tx, caller: &Caller, batch: BatchId, after: Option<BatchPartId>) -> Result<Undone> {
-    let Some(BatchPart { id: part, leads: replaced }) = batch_parts::lock_next(tx, batch, after).await? else {
-        return Ok(Undone { leads: Vec::new(), part: None });
-    };
-    let ids: Vec<LeadId> = replaced.iter().map(|replaced| replaced.lead_id).collect();
+pub async fn undo(tx: &Tx, caller: &Caller, batch: BatchId, after: Option<HistoryId>) -> Result<Undone> {
+    let part = store::at_once(tx);
+    let mut undoable = replaced::of_batch(tx, batch, after, u64::from(part) + 1).await?;
+    let more = undoable.len() > part as usize;
+    undoable.truncate(part as usize);
+    let ids: Vec<LeadId> = undoable.iter().map(|one| one.lead_id).collect();
     let reached = leads::lock_many(tx, &caller.scope::<Assign>(), &caller.scope::<View>(), &ids).await?;
-    let covered: Vec<(&Replaced, &Locked<Assign>)> = replaced
+    let next = undoable.last().filter(|_| more).map(|last| last.entry);
+    let covered: Vec<(&Undoable, &Locked<Assign>)> = undoable
         .iter()
-        .filter_map(|replaced| match reached.get(&replaced.lead_id)? {
-            Reached::Covered(lead) => Some((replaced, &**lead)),
+        .filter_map(|one| match reached.get(&one.lead_id)? {
+            Reached::Covered(lead) => Some((one, &**lead)),
             Reached::ViewOnly | Reached::Hidden => None,
         })
         .collect();
     let mut judge = Judge::of(tx, &covered).await?;
     let (mut told, mut back) = (Vec::new(), Vec::new());
-    for replaced in &replaced {
-        let judged = match reached.get(&replaced.lead_id) {
+    for one in &undoable {
+        let judged = match reached.get(&one.lead_id) {
             Some(Reached::Covered(lead)) => {
-                judge.may_go_back(lead, replaced).map(|()| back.push(GoesBack { lead, replaced }))
+                judge.may_go_back(lead, one).map(|()| back.push(GoesBack { lead, of: one }))
             }
             Some(Reached::ViewOnly) => Err(Error::ActionNotPermitted(Action::Assign)),
             // Of what is out of reach nothing is told, not even that it was there.
             Some(Reached::Hidden) | None => continue,
         };
-        told.push((replaced, judged));
+        told.push((one, judged));
     }
     let etags = put_back(tx, caller, &back).await?;
-    if !etags.is_empty() {
-        let stays = |replaced: &&Replaced| !etags.contains_key(&replaced.lead_id);
-        batch_parts::keep(tx, part, &replaced.iter().filter(stays).collect::<Vec<_>>()).await?;
-    }
-    let leads = told.into_iter().map(|(replaced, judged)| Back {
-        lead_id: replaced.lead_id,
+    let leads = told.into_iter().map(|(one, judged)| Back {
+        lead_id: one.lead_id,
         done: judged.map(|()| {
-            let etag = etags.get(&replaced.lead_id).cloned().unwrap_or_default();
-            (replaced.before.assignee_id, etag)
+            let etag = etags.get(&one.lead_id).cloned().unwrap_or_default();
+            (one.replaced.before.assignee_id, etag)
         }),
     });
-    Ok(Undone { leads: leads.collect(), part: Some(part) })
+    Ok(Undone { leads: leads.collect(), next })
 }
 
 /// What is looked at before a lead goes back.
@@ -96,11 +94,12 @@ struct Judge {
 }
 
 impl Judge {
-    async fn of(tx: &Tx, covered: &[(&Replaced, &Locked<Assign>)]) -> Result<Self> {
-        let before: BTreeSet<UserId> = covered.iter().filter_map(|(replaced, _)| replaced.before.assignee_id).collect();
+    async fn of(tx: &Tx, covered: &[(&Undoable, &Locked<Assign>)]) -> Result<Self> {
+        let before = covered.iter().filter_map(|(one, _)| one.replaced.before.assignee_id);
+        let before: BTreeSet<UserId> = before.collect();
         let mut pairs = Vec::new();
-        for (replaced, lead) in covered {
-            pairs.extend(replaced.access.iter().map(|row| (*lead, row.user_id)));
+        for (one, lead) in covered {
+            pairs.extend(one.replaced.access.iter().map(|row| (*lead, row.user_id)));
         }
         Ok(Self {
             settings: settings::get(tx).await?,
@@ -109,8 +108,8 @@ impl Judge {
         })
     }
 
-    fn may_go_back(&mut self, lead: &Locked<Assign>, replaced: &Replaced) -> Result<()> {
-        let lead = lead.lead();
+    fn may_go_back(&mut self, lead: &Locked<Assign>, one: &Undoable) -> Result<()> {
+        let (lead, replaced) = (lead.lead(), &one.replaced);
         let as_left = |row: &ReplacedRow| self.rows.get(&(lead.id, row.user_id)) == row.after.as_ref();
         if lead.version != replaced.version || !replaced.access.iter().all(as_left) {
             return Err(Error::LeadChanged);
@@ -134,14 +133,14 @@ impl Judge {
 /// A lead that goes back.
 struct GoesBack<'a> {
     lead: &'a Locked<Assign>,
-    replaced: &'a Replaced,
+    of: &'a Undoable,
 }
 
 /// Writes what was, and answers the etags of now.
 async fn put_back(tx: &Tx, caller: &Caller, back: &[GoesBack<'_>]) -> Result<HashMap<LeadId, String>> {
     let mut alike: HashMap<&Worked, Vec<&Locked<Assign>>> = HashMap::new();
-    for GoesBack { lead, replaced } in back {
-        alike.entry(&replaced.before).or_default().push(lead);
+    for GoesBack { lead, of } in back {
+        alike.entry(&of.replaced.before).or_default().push(lead);
     }
     let mut written = Vec::with_capacity(back.len());
     for (before, leads) in alike {
@@ -151,14 +150,16 @@ async fn put_back(tx: &Tx, caller: &Caller, back: &[GoesBack<'_>]) -> Result<Has
     let changes: Vec<RowChange<'_>> = back.iter().flat_map(GoesBack::rows).collect();
     lead_access::change(tx, &changes, lead_access::new_rows(tx, &changes)?).await?;
     audit::accesses(tx, caller.actor(), changes.iter().map(|change| (change, kind_of(change)))).await?;
+    let undone: Vec<HistoryId> = back.iter().map(|back| back.of.entry).collect();
+    replaced::forget(tx, &undone).await?;
     Ok(written.iter().map(|written| (written.after.id, etag::of(written.after.version))).collect())
 }
 
 impl<'a> GoesBack<'a> {
     /// The rows that weren't what they are.
     fn rows(&self) -> impl Iterator<Item = RowChange<'a>> {
-        let Self { lead, replaced } = *self;
-        let differing = replaced.access.iter().filter(|row| row.before != row.after);
+        let Self { lead, of } = *self;
+        let differing = of.replaced.access.iter().filter(|row| row.before != row.after);
         differing.map(move |ReplacedRow { user_id, before, after }| RowChange {
             lead,
             user_id: *user_id,

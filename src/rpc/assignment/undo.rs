@@ -12,7 +12,7 @@ use crate::{
         Error, Resource, Result,
         assignment::{self, Back, Undone},
     },
-    model::ids::{BatchId, BatchPartId},
+    model::ids::{BatchId, HistoryId},
     proto::{UndoAssignmentRequest, UndoAssignmentResponse, UndoOutcome},
     rpc::{
         Api,
@@ -60,7 +60,7 @@ struct Rest {
     caller: Caller,
     batch: BatchId,
     dry_run: bool,
-    after: Option<BatchPartId>,
+    after: Option<HistoryId>,
     more: bool,
     /// What became of leads, to be told with others: how many are told at once must not say how many are hidden between them.
     waiting: Vec<UndoOutcome>,
@@ -75,9 +75,9 @@ impl Rest {
                 self.caller = self.api.resolver.verified(&self.caller).await?;
                 undone = self.undone().await;
             }
-            let Undone { leads, part } = undone?;
+            let Undone { leads, next } = undone?;
             self.waiting.extend(leads.into_iter().map(outcome));
-            (self.after, self.more) = (part, part.is_some());
+            (self.after, self.more) = (next, next.is_some());
         }
         if is_first && self.waiting.is_empty() {
             return Err(Error::NotFound(Resource::AssignmentBatch));
@@ -90,7 +90,7 @@ impl Rest {
 
     async fn undone(&self) -> Result<Undone> {
         let args = (self.caller.clone(), self.batch, self.after);
-        let undo = |tx, args: std::sync::Arc<(Caller, BatchId, Option<BatchPartId>)>| async move {
+        let undo = |tx, args: std::sync::Arc<(Caller, BatchId, Option<HistoryId>)>| async move {
             let (caller, batch, after) = &*args;
             assignment::undo(&tx, caller, *batch, *after).await
         };

@@ -13,6 +13,8 @@ pub struct Model {
     pub changes: String,
     pub activity: Option<String>,
     pub decision: Option<String>,
+    pub batch_id: Option<Uuid>,
+    pub replaced: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -4,7 +4,6 @@ pub mod api_token;
 pub mod assignment_return;
 pub mod assignment_rule;
 pub mod assignment_rule_target;
-pub mod batch_part;
 pub mod deposit;
 pub mod group;
 pub mod group_member;

@@ -6,7 +6,7 @@ use leadward::{
         LeadAccess, LeadAction, LeadHistoryKind, LeadState, ListPickListEntriesRequest, PickList, PickListEntry,
         Profile, RevocationPolicy, Role, UndoAssignmentRequest, UndoOutcome, UpdatePickListEntryRequest,
     },
-    store::{Store, batch_parts},
+    store::{Store, replaced},
 };
 use leadward_migrations::{Migrator, MigratorTrait};
 use sea_orm::Database;
@@ -196,14 +196,14 @@ on_both_databases! {
         };
         let batch = admin.assignments().batch_assign_leads(request).await.unwrap().into_inner().batch_id;
         let store = Store::open(t.database_url()).await.unwrap();
-        batch_parts::sweep(&store).await.unwrap();
+        replaced::sweep(&store).await.unwrap();
         store.close().await;
         let outcomes = undo(&admin, &batch).await;
         assert!(outcomes.len() == 1000 && outcomes.iter().all(|outcome| outcome.assignee_id == ana.id));
     }
 
-    /// Until the last migration each lead of a batch had a row of its own.
-    async fn what_was_kept_before_parts_were_is_still_kept(t: TestServer) {
+    /// It was in a table of its own, until a migration.
+    async fn what_was_kept_in_its_own_table_can_still_be_undone(t: TestServer) {
         let (admin, ana, ben) = (t.admin(), t.agent("ana").await, t.agent("ben").await);
         let leads = [t.lead_of("first", &ana).await, t.lead_of("second", &ana).await, t.lead("third").await];
         let before = [seen(&t, &leads[0].id).await, seen(&t, &leads[1].id).await, seen(&t, &leads[2].id).await];
