@@ -1,7 +1,7 @@
 //! What batches of assignments replaced: it is kept with what the history says of each lead, for as long as they can be undone.
 
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     sea_query::{Expr, ExprTrait},
 };
 use uuid::Uuid;
@@ -46,9 +46,8 @@ pub async fn of_batch(db: &impl Db, batch: BatchId, after: Option<HistoryId>, mo
 /// # Errors
 /// The database's.
 pub async fn forget(tx: &Tx, undone: &[HistoryId]) -> Result<()> {
-    let backend = sea_orm::ConnectionTrait::get_database_backend(&tx.conn().0);
-    let these = bulk::is_one_of(Column::Id, undone.iter().map(|id| id.uuid()), backend);
-    forget_all(tx, these).await?;
+    let these = undone.iter().map(|id| id.uuid());
+    forget_all(tx, bulk::is_one_of(Column::Id, these, tx.conn().0.get_database_backend())).await?;
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! Batches that are taken back.
 
+use chrono::{TimeDelta, Utc};
 use leadward::{
+    model::ids::BatchId,
     proto::{
         AccessLevel, BatchAssignLeadsRequest, DeactivateUserRequest, ErrorReason, GrantMode, ImportRow, Lead,
         LeadAccess, LeadAction, LeadHistoryKind, LeadState, ListPickListEntriesRequest, PickList, PickListEntry,
@@ -9,7 +11,7 @@ use leadward::{
     store::{Store, replaced},
 };
 use leadward_migrations::{Migrator, MigratorTrait};
-use sea_orm::Database;
+use sea_orm::{ConnectionTrait, Database, Statement};
 use tonic::Status;
 use uuid::Uuid;
 
@@ -202,6 +204,29 @@ on_both_databases! {
         assert!(outcomes.len() == 1000 && outcomes.iter().all(|outcome| outcome.assignee_id == ana.id));
     }
 
+    async fn batches_can_be_undone_for_thirty_days(t: TestServer) {
+        let (admin, ana) = (t.admin(), t.agent("ana").await);
+        let database = Database::connect(t.database_url()).await.unwrap();
+        let mut aged = Vec::new();
+        for days in [29, 31] {
+            let lead = t.lead(&format!("given {days} days ago")).await;
+            let batch = give(&admin, &[&lead], &ana, RevocationPolicy::Unspecified).await;
+            let then = BatchId::before(Utc::now() - TimeDelta::days(days)).uuid();
+            let sql = "UPDATE lead_history SET batch_id = $1 WHERE batch_id = $2";
+            let values = [then.into(), Uuid::parse_str(&batch).unwrap().into()];
+            let update = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
+            assert_eq!(database.execute_raw(update).await.unwrap().rows_affected(), 1);
+            aged.push(then.to_string());
+        }
+        database.close().await.unwrap();
+        let store = Store::open(t.database_url()).await.unwrap();
+        replaced::sweep(&store).await.unwrap();
+        store.close().await;
+
+        assert_eq!(undo(&admin, &aged[0]).await.len(), 1);
+        refused(undo_or(&admin, &aged[1], false).await, ErrorReason::ResourceNotFound);
+    }
+
     /// It was in a table of its own, until a migration.
     async fn what_was_kept_in_its_own_table_can_still_be_undone(t: TestServer) {
         let (admin, ana, ben) = (t.admin(), t.agent("ana").await, t.agent("ben").await);
@@ -219,7 +244,7 @@ on_both_databases! {
         database.close().await.unwrap();
 
         let outcomes = undo(&admin, &batch).await;
-        assert!(outcomes.len() == 3 && outcomes.iter().all(|outcome| outcome.done), "{outcomes:?}");
+        assert_eq!(told(&outcomes), leads.each_ref().map(|lead| (lead.id.as_str(), "done".to_owned())));
         for (lead, before) in leads.iter().zip(before) {
             assert_eq!(seen(&t, &lead.id).await, before);
         }
