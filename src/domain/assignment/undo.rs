@@ -49,12 +49,13 @@ pub struct Back {
 /// The database's.
 pub async fn undo(tx: &Tx, caller: &Caller, batch: BatchId, after: Option<HistoryId>) -> Result<Undone> {
     let part = store::at_once(tx);
-    let mut undoable = replaced::of_batch(tx, batch, after, u64::from(part) + 1).await?;
-    let more = undoable.len() > part as usize;
-    undoable.truncate(part as usize);
-    let ids: Vec<LeadId> = undoable.iter().map(|one| one.lead_id).collect();
+    let seen = replaced::of_batch(tx, batch, after, u64::from(part) + 1).await?;
+    let (these, more) = seen.split_at(seen.len().min(part as usize));
+    let next = these.last().filter(|_| !more.is_empty()).map(|last| last.entry);
+    let ids: Vec<LeadId> = these.iter().map(|one| one.lead_id).collect();
     let reached = leads::lock_many(tx, &caller.scope::<Assign>(), &caller.scope::<View>(), &ids).await?;
-    let next = undoable.last().filter(|_| more).map(|last| last.entry);
+    // What another call has given back while this one waited for the leads is no longer part of the batch.
+    let undoable = replaced::of_batch(tx, batch, after, these.len() as u64).await?;
     let covered: Vec<(&Undoable, &Locked<Assign>)> = undoable
         .iter()
         .filter_map(|one| match reached.get(&one.lead_id)? {

@@ -204,6 +204,30 @@ on_both_databases! {
         assert!(outcomes.len() == 1000 && outcomes.iter().all(|outcome| outcome.assignee_id == ana.id));
     }
 
+    async fn two_who_undo_a_batch_at_once_share_it(t: TestServer) {
+        let (admin, ana, ben) = (t.admin(), t.agent("ana").await, t.agent("ben").await);
+        let mut leads = Vec::new();
+        for number in 0..60 {
+            leads.push(t.lead_of(&format!("lead {number}"), &ana).await);
+        }
+        let batch = give(&admin, &leads.iter().collect::<Vec<_>>(), &ben, RevocationPolicy::Keep).await;
+        let (one, other) = tokio::join!(undo_or(&admin, &batch, false), undo_or(&admin, &batch, false));
+        let mut back = Vec::new();
+        for undone in [one, other] {
+            match undone {
+                Ok(outcomes) => back.extend(outcomes),
+                // Nothing was left.
+                Err(status) => drop(refused(Err::<(), _>(status), ErrorReason::ResourceNotFound)),
+            }
+        }
+        assert!(back.iter().all(|outcome| outcome.done), "{back:?}");
+        let mut back: Vec<&str> = back.iter().map(|outcome| outcome.lead_id.as_str()).collect();
+        back.sort_unstable();
+        let mut given: Vec<&str> = leads.iter().map(|lead| lead.id.as_str()).collect();
+        given.sort_unstable();
+        assert_eq!(back, given);
+    }
+
     async fn batches_can_be_undone_for_thirty_days(t: TestServer) {
         let (admin, ana) = (t.admin(), t.agent("ana").await);
         let database = Database::connect(t.database_url()).await.unwrap();
