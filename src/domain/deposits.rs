@@ -53,7 +53,6 @@ pub async fn record(tx: &Tx, caller: &Caller, id: LeadId, new: &NewDeposit, etag
     let after = leads::set_deposited(tx, &lead, first).await?;
     let changes = [Change::of(format!("deposit.{payment_id}"), None, Some(amount.to_string()))];
     let changes = changes.into_iter().flatten().chain(history::changes(Some(before), &after)).collect();
-    let happening = Happening { lead_id: id, kind: HistoryKind::Deposited, changes, decision: None, replaced: None };
-    store::history::append(tx, caller.actor(), vec![happening]).await?;
+    store::history::append(tx, caller.actor(), vec![Happening::of(id, HistoryKind::Deposited, changes)]).await?;
     Ok(Recorded { lead: after, deposit, newly: true })
 }

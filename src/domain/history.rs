@@ -80,20 +80,14 @@ pub(super) async fn record(
     before: Option<&Lead>,
     after: &Lead,
 ) -> Result<()> {
-    let happening =
-        Happening { lead_id: after.id, kind, changes: changes(before, after), decision: None, replaced: None };
+    let happening = Happening::of(after.id, kind, changes(before, after));
     Ok(history::append(tx, caller.actor(), vec![happening]).await?)
 }
 
 /// Appends the same change of several leads by one actor.
 pub(super) async fn record_all(tx: &Tx, by: Actor, kind: HistoryKind, written: &[Written<'_>]) -> Result<()> {
-    let happened = written.iter().map(|Written { before, after }| Happening {
-        lead_id: after.id,
-        kind,
-        changes: changes(Some(before), after),
-        decision: None,
-        replaced: None,
-    });
+    let happened =
+        written.iter().map(|Written { before, after }| Happening::of(after.id, kind, changes(Some(before), after)));
     let happened: Vec<Happening> = happened.collect();
     Ok(history::append(tx, by, happened).await?)
 }

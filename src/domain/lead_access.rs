@@ -175,8 +175,7 @@ async fn replace(
         return Ok(before.unwrap_or(row));
     };
     lead_access::put(tx, lead, before.as_ref(), &row).await?;
-    let happening =
-        Happening { lead_id: lead.lead_id(), kind: happened, changes: vec![change], decision: None, replaced: None };
+    let happening = Happening::of(lead.lead_id(), happened, vec![change]);
     history::append(tx, caller.actor(), vec![happening]).await?;
     audit::access(tx, caller, recorded, lead.lead_id(), row.user_id, before.as_ref(), Some(&row)).await?;
     Ok(row)

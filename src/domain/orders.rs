@@ -120,13 +120,7 @@ async fn follow(
 ) -> Result<Outcome> {
     let kind = if before.is_some() { HistoryKind::OrderUpdated } else { HistoryKind::OrderCreated };
     let change = Change::of(format!("order.{}", after.number), before.map(told), Some(told(&after)));
-    let happening = Happening {
-        lead_id: lead.lead().id,
-        kind,
-        changes: change.into_iter().collect(),
-        decision: None,
-        replaced: None,
-    };
+    let happening = Happening::of(lead.lead().id, kind, change.into_iter().collect());
     history::append(tx, caller.actor(), vec![happening]).await?;
 
     let lead_resolved = after.status == OrderStatus::Completed && is_a_sale(tx, lead.lead()).await?;

@@ -41,6 +41,13 @@ pub struct Happening {
     pub replaced: Option<(BatchId, Replaced)>,
 }
 
+impl Happening {
+    /// What neither rules nor a batch have done.
+    pub fn of(lead_id: LeadId, kind: HistoryKind, changes: Vec<Change>) -> Self {
+        Self { lead_id, kind, changes, decision: None, replaced: None }
+    }
+}
+
 /// What one actor did to several leads, gathered to be appended at once.
 #[derive(Debug)]
 pub struct Entries {

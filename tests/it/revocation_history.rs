@@ -24,14 +24,15 @@ use self::{
     calls::{Kind, READS, WRITES},
     checker::{Fault, Verdict},
     crew::{Crew, Way, crews},
+    hammer::Pace,
 };
 use crate::support::{Database, Dice, RunningServer, Serve, TestServer};
 
 /// One hammering at a time: two would be busy with each other.
 static TURN: Mutex<()> = Mutex::const_new(());
 
-/// How long the fault may take to show, or enough calls to be judged.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How long the faults may take to show, or enough calls to be judged.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How many calls must be judged, with access and without.
 const ENOUGH: usize = 400;
@@ -85,8 +86,7 @@ async fn without_the_fence_the_checker_finds_leaks() {
     let start = Instant::now();
     while !shows_the_fault(&crews, &found) {
         assert!(start.elapsed() < PATIENCE, "not every fault was found: {:?}", counts(&found));
-        let histories =
-            hammer::run(&crews, &mut dice, rest_of_writers(Database::Postgres), Duration::from_secs(1)).await;
+        let histories = hammer::run(&crews, &mut dice, pace(Database::Postgres), Duration::from_secs(1)).await;
         for (crew, history) in crews.iter().zip(&histories) {
             found.entry(crew.way).or_default().extend(history.judge().faults);
         }
@@ -132,13 +132,13 @@ async fn two_servers(t: &TestServer, engine: Engine) -> ([RunningServer; 2], Vec
 
 async fn hammer_and_expect_no_fault(t: &TestServer, servers: &[SocketAddr], database: Database) {
     let crews: Vec<_> = crews(t, servers).await.into_iter().map(Arc::new).collect();
-    let (mut dice, rest, round) = (Dice::from_environment(), rest_of_writers(database), Duration::from_secs(seconds()));
+    let (mut dice, mut pace, round) = (Dice::from_environment(), pace(database), Duration::from_secs(seconds()));
     let mut verdicts: Vec<(Way, Verdict)> = Vec::new();
     let start = Instant::now();
     // That nothing was found says something only where enough was tried.
     while !is_tried(&verdicts) {
         assert!(start.elapsed() < PATIENCE, "too little could be judged");
-        let histories = hammer::run(&crews, &mut dice, rest, round).await;
+        let histories = hammer::run(&crews, &mut dice, pace, round).await;
         for (crew, history) in crews.iter().zip(&histories) {
             let (way, verdict) = (crew.way, history.judge());
             println!(
@@ -149,6 +149,8 @@ async fn hammer_and_expect_no_fault(t: &TestServer, servers: &[SocketAddr], data
             assert!(verdict.faults.is_empty(), "{way:?}: {count} faults, such as {first:#?}");
             verdicts.push((way, verdict));
         }
+        // A machine that is slow to answer gets the time to.
+        pace.hold *= 2;
     }
     let total = |of: fn(&Verdict) -> usize| verdicts.iter().map(|(_, verdict)| of(verdict)).sum::<usize>();
     let (calls, unavailable) = (total(|it| it.calls), total(|it| it.unavailable));
@@ -168,12 +170,13 @@ fn is_tried(verdicts: &[(Way, Verdict)]) -> bool {
     judged(|it| &it.given) && judged(|it| &it.revoked)
 }
 
-/// How many milliseconds a writer rests at most: SQLite has one writer for all.
-fn rest_of_writers(database: Database) -> usize {
-    match database {
+/// SQLite has one writer for all.
+fn pace(database: Database) -> Pace {
+    let rest_of_writers = match database {
         Database::Sqlite => 200,
         Database::Postgres => 10,
-    }
+    };
+    Pace { hold: 160, rest_of_writers }
 }
 
 fn seconds() -> u64 {

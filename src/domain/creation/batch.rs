@@ -146,10 +146,7 @@ impl<'a> Batch<'a> {
         let lead = self.place(new).await?;
         self.existing.add(lead.id, keys);
         let changes = history::changes(None, &lead);
-        self.history.add(
-            self.tx,
-            Happening { lead_id: lead.id, kind: HistoryKind::Created, changes, decision: None, replaced: None },
-        )?;
+        self.history.add(self.tx, Happening::of(lead.id, HistoryKind::Created, changes))?;
         self.new.add(self.tx, &self.edit, &lead, stage)?;
         Ok(Intake::Created(Box::new(lead)))
     }

@@ -18,23 +18,29 @@ use super::{
 };
 use crate::support::Dice;
 
-/// For how long an access stays as it is.
-const HOLD: (usize, usize) = (20, 140);
 /// How long a reader rests at most.
 const REST_OF_READERS: usize = 10;
 /// For what is under way when the time is over.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Hammers for a while and says what came of it, crew by crew. Writers rest for so many milliseconds at most.
-pub async fn run(crews: &[Arc<Crew>], dice: &mut Dice, rest_of_writers: usize, duration: Duration) -> Vec<History> {
+/// How fast everybody is, in milliseconds.
+#[derive(Clone, Copy)]
+pub struct Pace {
+    /// For how long an access stays as it is at most. What takes longer to be answered can't be judged.
+    pub hold: usize,
+    /// How long a writer rests at most.
+    pub rest_of_writers: usize,
+}
+
+/// Hammers for a while and says what came of it, crew by crew.
+pub async fn run(crews: &[Arc<Crew>], dice: &mut Dice, pace: Pace, duration: Duration) -> Vec<History> {
     let until = Instant::now() + duration;
-    let hammering =
-        crews.iter().map(|crew| tokio::spawn(hammer(Arc::clone(crew), dice.fork(), rest_of_writers, until)));
+    let hammering = crews.iter().map(|crew| tokio::spawn(hammer(Arc::clone(crew), dice.fork(), pace, until)));
     let hammering = try_join_all(hammering.collect::<Vec<_>>());
     timeout(duration + PATIENCE, hammering).await.expect("the calls are answered").unwrap()
 }
 
-async fn hammer(crew: Arc<Crew>, mut dice: Dice, rest_of_writers: usize, until: Instant) -> History {
+async fn hammer(crew: Arc<Crew>, mut dice: Dice, pace: Pace, until: Instant) -> History {
     let crew: &Crew = &crew;
     let (changed, changes) = watch::channel(());
     let mut working = Vec::new();
@@ -45,38 +51,33 @@ async fn hammer(crew: Arc<Crew>, mut dice: Dice, rest_of_writers: usize, until: 
         working.push(async move {
             let (read, written, imported, seen) = tokio::join!(
                 reader.call(&READS, REST_OF_READERS),
-                writer.call(&[Kind::UpdateLead], rest_of_writers),
-                importer.import(rest_of_writers),
+                writer.call(&[Kind::UpdateLead], pace.rest_of_writers),
+                importer.import(pace.rest_of_writers),
                 watcher.pounce(changes),
             );
             [read, written, imported, seen].concat()
         });
     }
-    let (history, calls) = tokio::join!(change(crew, dice, until, changed), join_all(working));
+    let (history, calls) = tokio::join!(change(crew, dice, pace.hold, until, changed), join_all(working));
     History { calls: calls.concat(), ..history }
 }
 
 /// Takes the access and gives it back until the time is over, looking at the lead while it is taken.
-async fn change(crew: &Crew, mut dice: Dice, until: Instant, changed: watch::Sender<()>) -> History {
+async fn change(crew: &Crew, mut dice: Dice, hold: usize, until: Instant, changed: watch::Sender<()>) -> History {
     let start = Instant::now();
     let mut history = History::default();
     history.changes.push(Change { gives: true, sent: start, acknowledged: start });
     while Instant::now() < until {
-        hold(&mut dice).await;
+        sleep(dice.milliseconds(hold)).await;
         history.changes.push(crew.change(false, &mut dice).await);
         changed.send_replace(());
         history.sightings.extend(crew.sight(&mut dice).await);
-        hold(&mut dice).await;
+        sleep(dice.milliseconds(hold)).await;
         history.sightings.extend(crew.sight(&mut dice).await);
         history.changes.push(crew.change(true, &mut dice).await);
         changed.send_replace(());
     }
     history
-}
-
-async fn hold(dice: &mut Dice) {
-    let (least, more) = HOLD;
-    sleep(Duration::from_millis((least + dice.below(more)) as u64)).await;
 }
 
 /// One of the things that an agent does at once.
@@ -134,6 +135,6 @@ impl Worker<'_> {
     }
 
     async fn rest(&mut self, most: usize) {
-        sleep(Duration::from_millis(self.dice.below(most) as u64)).await;
+        sleep(self.dice.milliseconds(most)).await;
     }
 }

@@ -1,4 +1,4 @@
-use std::env;
+use std::{env, time::Duration};
 
 use uuid::Uuid;
 
@@ -20,6 +20,10 @@ impl Dice {
 
     pub fn below(&mut self, limit: usize) -> usize {
         (self.roll() % limit as u64) as usize
+    }
+
+    pub fn milliseconds(&mut self, limit: usize) -> Duration {
+        Duration::from_millis(self.below(limit) as u64)
     }
 
     pub fn one_of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {

@@ -76,7 +76,7 @@ pub struct TestServer {
 
 impl TestServer {
     pub async fn start(database: Database) -> Self {
-        let storage = Storage::create(database).await;
+        let storage = Storage::migrated(database).await;
         let server = RunningServer::start(storage.url()).await;
         let token = server.first_token().expect("a first start makes an administrator").to_owned();
         let admin = Caller::at(server.addr(), &token).introduced().await;

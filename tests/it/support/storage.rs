@@ -1,7 +1,13 @@
-use std::{env, thread};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    thread,
+};
 
+use leadward::store::Store;
 use sea_orm::{ConnectionTrait, Database as Connect, DatabaseConnection, DbBackend, Statement};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 /// Which database a test runs on.
@@ -11,7 +17,7 @@ pub enum Database {
     Postgres,
 }
 
-/// An empty database of its own, removed when dropped.
+/// A database of its own, removed when dropped.
 pub struct Storage {
     url: String,
     place: Place,
@@ -23,20 +29,48 @@ enum Place {
 }
 
 impl Storage {
+    /// One without anything in it.
     pub async fn create(database: Database) -> Self {
         match database {
             Database::Sqlite => {
                 let folder = TempDir::new().unwrap();
-                let url = format!("sqlite://{}?mode=rwc", folder.path().join("leadward.db").display());
-                Self { url, place: Place::Folder { _folder: folder } }
+                Self { url: url_of(&file(folder.path())), place: Place::Folder { _folder: folder } }
+            }
+            Database::Postgres => Self::on_server("").await,
+        }
+    }
+
+    /// One with the schema and nothing else: a copy, since making the schema takes longer than most tests.
+    pub async fn migrated(database: Database) -> Self {
+        match database {
+            Database::Sqlite => {
+                static SCHEMA: OnceCell<Vec<u8>> = OnceCell::const_new();
+                let schema = SCHEMA.get_or_init(|| async {
+                    let folder = TempDir::new().unwrap();
+                    migrate(&url_of(&file(folder.path()))).await;
+                    fs::read(file(folder.path())).unwrap()
+                });
+                let folder = TempDir::new().unwrap();
+                fs::write(file(folder.path()), schema.await).unwrap();
+                Self { url: url_of(&file(folder.path())), place: Place::Folder { _folder: folder } }
             }
             Database::Postgres => {
-                let admin_url = env::var("LEADWARD_TEST_POSTGRES_URL").expect("a PostgreSQL server: run `make test`");
-                let name = format!("leadward_test_{}", Uuid::now_v7().simple());
-                execute(&admin_url, &format!("CREATE DATABASE {name}")).await;
-                Self { url: with_database(&admin_url, &name), place: Place::Server { admin_url, name } }
+                static SCHEMA: OnceCell<String> = OnceCell::const_new();
+                let schema = SCHEMA.get_or_init(|| async {
+                    let (admin_url, name) = (admin_url(), new_name());
+                    execute(&admin_url, &format!("CREATE DATABASE {name}")).await;
+                    migrate(&with_database(&admin_url, &name)).await;
+                    name
+                });
+                Self::on_server(&format!("TEMPLATE {}", schema.await)).await
             }
         }
+    }
+
+    async fn on_server(template: &str) -> Self {
+        let (admin_url, name) = (admin_url(), new_name());
+        execute(&admin_url, &format!("CREATE DATABASE {name} {template}")).await;
+        Self { url: with_database(&admin_url, &name), place: Place::Server { admin_url, name } }
     }
 
     pub fn url(&self) -> &str {
@@ -70,6 +104,28 @@ pub async fn database_rows(url: &str) -> Vec<String> {
     }
     db.close().await.unwrap();
     rows
+}
+
+fn file(folder: &Path) -> PathBuf {
+    folder.join("leadward.db")
+}
+
+fn url_of(file: &Path) -> String {
+    format!("sqlite://{}?mode=rwc", file.display())
+}
+
+fn admin_url() -> String {
+    env::var("LEADWARD_TEST_POSTGRES_URL").expect("a PostgreSQL server: run `make test`")
+}
+
+fn new_name() -> String {
+    format!("leadward_test_{}", Uuid::now_v7().simple())
+}
+
+async fn migrate(url: &str) {
+    let store = Store::open(url).await.unwrap();
+    store.migrate().await.unwrap();
+    store.close().await;
 }
 
 fn with_database(url: &str, name: &str) -> String {

@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -21,6 +21,8 @@ use tonic::{Code, Status};
 use crate::support::{Caller, Database, Dice, RunningServer, Serve, Storage, Watch, named, reason};
 
 const KILLS: usize = 20;
+/// How many events are waited for between two kills.
+const MORE: usize = 3;
 const WRITERS: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -44,7 +46,8 @@ async fn kill_watches(database: Database) {
     let token = RunningServer::start(storage.url()).await.first_token().expect("a first start").to_owned();
 
     let mut server = listening(storage.url()).await;
-    let site = Site { addr: Arc::new(Mutex::new(server.addr())), token, stopped: Arc::default() };
+    let addr = Arc::new(Mutex::new(server.addr()));
+    let site = Site { addr, token, told: Arc::default(), stopped: Arc::default() };
     let watch = Watch::open(&site.admin()).await;
     let mut writers = JoinSet::new();
     for number in 0..WRITERS {
@@ -52,7 +55,8 @@ async fn kill_watches(database: Database) {
     }
     let watcher = tokio::spawn(follow(site.clone(), watch));
     for _ in 0..KILLS {
-        sleep(Duration::from_millis(100 + dice.below(300) as u64)).await;
+        site.tells(MORE).await;
+        sleep(dice.milliseconds(300)).await;
         // SIGKILL.
         drop(server);
         server = listening(storage.url()).await;
@@ -77,6 +81,8 @@ const LAST: &str = "the last";
 struct Site {
     addr: Arc<Mutex<SocketAddr>>,
     token: String,
+    /// How many events were told.
+    told: Arc<AtomicUsize>,
     stopped: Arc<AtomicBool>,
 }
 
@@ -84,6 +90,15 @@ impl Site {
     fn admin(&self) -> Caller {
         let addr = *self.addr.lock().unwrap();
         Caller::at(addr, &self.token)
+    }
+
+    /// Waits until so many more events are told.
+    async fn tells(&self, more: usize) {
+        let (before, until) = (self.told.load(Ordering::Relaxed), Instant::now() + PATIENCE);
+        while self.told.load(Ordering::Relaxed) < before + more {
+            assert!(Instant::now() < until, "nothing more is told");
+            sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 
@@ -103,7 +118,10 @@ async fn follow(site: Site, mut watch: Watch) -> Told {
     let mut told = Told { events: Vec::new(), breaks: 0 };
     loop {
         match watch.next_within(PATIENCE).await {
-            Ok(events) => told.events.extend(events.expect("something happens")),
+            Ok(events) => {
+                told.events.extend(events.expect("something happens"));
+                site.told.store(told.events.len(), Ordering::Relaxed);
+            }
             Err(status) => {
                 expect_broken(&status);
                 told.breaks += 1;

@@ -166,7 +166,7 @@ impl Keeper {
             if breaks {
                 let token = watch.token.clone();
                 drop(watch);
-                sleep(Duration::from_millis(self.dice.below(300) as u64)).await;
+                sleep(self.dice.milliseconds(300)).await;
                 watch = self.resume(&token).await;
                 mirror.resumed += 1;
             }
