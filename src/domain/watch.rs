@@ -283,7 +283,7 @@ impl<'a> Watching<'a> {
     }
 
     /// Whether a lead was in sight right before an event. An earlier sight counts up to the lead's first event since it came into
-    /// force: by then it was told what became of the lead.
+    /// force, and only until the sights were compared: by then it was told what became of the lead.
     fn was_in_sight(&self, happened: &Happened, past: &Past) -> InSight {
         let Some(was) = happened.event.was else { return InSight::No };
         let lead = happened.event.lead_id;
@@ -293,16 +293,17 @@ impl<'a> Watching<'a> {
         let at = situation(self.user(), was, row, told);
         let first = |number: usize| past.firsts.get(number).and_then(|of| of.get(&lead)) == Some(&happened.seq);
         let last = self.position.sights.len().saturating_sub(1);
+        let compared = last == 0 || self.position.settled.is_some_and(|settled| happened.seq > settled);
         let mut answer = InSight::No;
         for (number, (sight, principal)) in self.position.sights.iter().zip(&self.principals).enumerate() {
-            let counts = happened.seq > sight.since && (number == last || first(number));
+            let counts = happened.seq > sight.since && (number == last || (first(number) && !compared));
             if counts && principal.views(&at) {
                 // All was told by the first of the sights. By the last it was told from the lead's first event on; where this is that of any
                 // sight before, it was perhaps still to be compared. Of access that stays nothing is told: where rights have moved, the lead
                 // must not count as told, for the comparison may have told that it was lost.
-                let certain = last == 0 || happened.event.kind != LeadEventKind::Access;
-                let told = certain && (number == 0 || (number == last && !(0..last).any(first)));
-                answer = if told { InSight::Yes } else { answer.max(InSight::Perhaps) };
+                let told = happened.event.kind != LeadEventKind::Access
+                    && (number == 0 || (number == last && !(0..last).any(first)));
+                answer = if told || compared { InSight::Yes } else { answer.max(InSight::Perhaps) };
             }
         }
         answer

@@ -191,6 +191,28 @@ on_both_databases! {
         expect_nothing_but_a_new_lead(&t, &mut watch, &ana).await;
     }
 
+    /// Each token is of the answer that told of the change, and of nothing after it.
+    async fn once_a_change_of_rights_is_told_what_happens_is_judged_by_the_new_ones(t: TestServer) {
+        let (admin, ana) = (t.admin(), t.agent("ana").await);
+        let north = t.group("north", &[]).await;
+        let member = Permission { include_member_groups: true, ..groups_permission(LeadAction::View, &[]) };
+        admin.set_permission(&ana, member).await.unwrap();
+        let lead = t.lead_in("lead", &north).await;
+        let mut watch = Watch::open(&ana).await;
+        t.add_members(&north, &[&ana]).await;
+        expect(&mut watch, GAINED, &lead).await;
+
+        let discarded = admin.discard(&lead.id).await.unwrap();
+        let mut watch = Watch::resume(&ana, &watch.token).await.unwrap();
+        expect(&mut watch, LeadEventKind::Discarded, &discarded).await;
+        remove_member(&admin, &north, &ana).await;
+        expect_gone(&mut watch, LOST, &lead.id).await;
+
+        admin.retrieve(&lead.id).await.unwrap();
+        let mut watch = Watch::resume(&ana, &watch.token).await.unwrap();
+        expect_nothing_but_a_new_lead(&t, &mut watch, &ana).await;
+    }
+
     async fn by_a_level(t: TestServer) {
         let (admin, ana, ben) = (t.admin(), t.agent("ana").await, t.agent("ben").await);
         let own = t.lead_of("own", &ana).await;
